@@ -1,0 +1,39 @@
+"""Every error that zerosum raises on purpose: one line for the user, and the exit code that goes with it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ZerosumError(Exception):
+    """What went wrong, what was expected and what to do, in one line."""
+
+    exit_code = 1
+
+
+class UserError(ZerosumError):
+    """The input is at fault: a name, a value, a file. Nothing was written."""
+
+    exit_code = 2
+
+
+class TrainingError(ZerosumError):
+    """Training could not go on: diverged, disk full, a rank lost."""
+
+
+class DivergedError(TrainingError):
+    """A loss term is not finite."""
+
+
+class CheckpointError(UserError):
+    """A checkpoint is damaged, missing, or of a kind that is never loaded."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of an error line: the closest of `known`, or all of them where none is close."""
+    options = sorted(known)
+    close = difflib.get_close_matches(name, options, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean {close[0]}?"
+    return f"known: {', '.join(options)}"

@@ -1,0 +1,51 @@
+"""What each game can be told, as data: the fields that a recipe sets and `--set` reaches."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from zerosum.spec import STRICT, NonNegative, Positive, Probability, Rules
+
+Loss = Literal["saturating", "non-saturating", "least-squares", "hinge", "wasserstein", "relativistic"]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class AdversarialRules(Rules):
+    """G against D: the loss, who plays how often, and what the two see."""
+
+    kind: ClassVar[str] = "adversarial"
+
+    loss: Loss = "non-saturating"
+    labels: tuple[float, float, float] = (
+        0.0,
+        1.0,
+        1.0,
+    )  # least squares: a (fake), b (real), c (what G wants)
+    target_real: Probability = 1.0  # cross-entropy targets; 0.9 is one-sided smoothing
+    target_fake: Probability = 0.0
+    target_g: Probability = 1.0
+    d_scale: NonNegative = 1.0  # on D's adversarial loss, which is the sum of its real and its fake part
+
+    n_critic: Positive = 1  # D's turns in a round
+    g_turns: Positive = 1  # G's turns in a round
+    d_every: Positive = 1  # D plays only in every k-th round
+    first: Literal["D", "G"] = "D"
+    d_share: Annotated[float, Field(gt=0, le=1)] = (
+        1.0  # D sees this share of the batch of real images, and as many fakes
+    )
+
+    fakes: Literal["fresh", "same-z", "same"] = "fresh"  # G's turn: new z, D's z again, or D's very images
+    fakes_mode: Literal["train", "eval"] = (
+        "train"  # how G draws for D: "eval" uses batch norm's running averages
+    )
+    view: Literal["one-batch", "two-batches", "two-steps"] = (
+        "two-batches"  # real and fake: joined, apart, an update each
+    )
+
+    r1: NonNegative = 0.0  # gamma of gamma/2 E|grad D(x)|^2 on real images
+    r2: NonNegative = 0.0  # the same on fakes
+    gp: NonNegative = 0.0  # lambda of lambda E(|grad D| - 1)^2 between real and fake
+    penalty_every: Positive = 1  # D turns between two penalties, which then weigh as many times more

@@ -1,0 +1,260 @@
+"""A recipe: every number of a published system, frozen, validated when built, and the same after JSON.
+
+Nothing here knows torch, so that recipes can be listed, edited and refused in milliseconds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from zerosum.errors import UserError, nearest
+
+STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+Positive = Annotated[int, Field(ge=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Player:
+    """One side of the game: its network by registered name with all its arguments, and its optimizer."""
+
+    network: str
+    args: dict[str, Any] = dataclasses.field(default_factory=dict)
+    optimizer: Literal["adam", "rmsprop", "sgd"] = "adam"
+    lr: NonNegative = 2e-4
+    betas: tuple[Decay, Decay] = (0.5, 0.999)
+    eps: Annotated[float, Field(gt=0)] = 1e-8
+    alpha: Decay = 0.99  # RMSprop's smoothing
+    clip: NonNegative | None = None  # weights are clamped to [-clip, clip] after each turn (WGAN)
+    frozen: bool = False  # a frozen player takes its turns without an update
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Stage:
+    """A stretch of one run: how long, and what changes where it begins (dotted names, as in --set)."""
+
+    epochs: Annotated[float, Field(gt=0)] | None = None
+    steps: Positive | None = None
+    changes: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("a stage has either epochs or steps")
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Rules:
+    """What a game lets its players do; each game has its own subclass, found by its `kind`."""
+
+    kind: ClassVar[str] = ""
+    kinds: ClassVar[dict[str, type[Rules]]] = {}
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        Rules.kinds[cls.kind] = cls
+
+
+def _parse_rules(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        import zerosum.games.rules  # noqa: F401  (the subclasses register themselves)
+
+        fields = dict(value)
+        kind = fields.pop("kind", None)
+        if kind not in Rules.kinds:
+            raise ValueError(f"no game {kind!r}; {nearest(str(kind), Rules.kinds)}")
+        return Rules.kinds[kind](**fields)
+    return value
+
+
+LENGTHS = ("epochs", "steps", "minutes")
+ALIASES = {"beta1": ("betas", 0), "beta2": ("betas", 1)}
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Recipe:
+    """A system with all its numbers: what `zerosum train NAME` runs."""
+
+    name: str
+    title: str
+    source: str  # the paper with its arXiv id, or the tutorial
+    notes: tuple[str, ...] = ()  # what the source leaves open, and what was chosen
+
+    data: str | None = "digits"  # None: the user must name a source
+    kind: Literal["images", "points"] = "images"
+    size: Positive | None = None  # pixels; None: the largest of `sizes` that the data has
+    sizes: tuple[int, ...] = ()
+    channels: Literal[1, 3] | None = None  # None: as the data
+    value_range: tuple[float, float] = (-1.0, 1.0)
+    classes: Literal["ignored", "optional", "required"] = "ignored"
+    flip: bool = False
+    draw: Literal["shuffle", "replacement"] = "shuffle"
+
+    players: dict[str, Player]
+    game: Annotated[Rules, BeforeValidator(_parse_rules)]
+    batch: Positive = 64
+
+    epochs: Annotated[float, Field(gt=0)] | None = None
+    steps: Positive | None = None
+    minutes: Annotated[float, Field(gt=0)] | None = None
+    epoch_share: Annotated[float, Field(gt=0, le=1)] = 1.0  # an epoch is this share of floor(data / batch)
+    stages: tuple[Stage, ...] = ()
+    schedule: Literal["constant", "linear", "cosine"] = "constant"  # of lr over the horizon, down to zero
+    ema: Decay = 0.0  # of G, per step; 0 turns it off
+    ema_ramp: bool = False  # the decay is min(ema, (1 + step) / (10 + step))
+
+    grid: Positive = 64  # pictures in a sample grid
+    grid_at: tuple[int, ...] = ()  # a grid at these steps
+    grid_epochs: Annotated[float, Field(gt=0)] | None = 1.0  # and every so many epochs
+    keep_at: tuple[int, ...] = ()  # a step checkpoint at these steps
+    keep_epochs: Annotated[float, Field(gt=0)] | None = None  # and every so many epochs
+    best: Literal["swd", "g-loss"] = "swd"
+    score_images: Positive = 50_000  # images between two scores
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    def __post_init__(self) -> None:
+        given = [name for name in LENGTHS if getattr(self, name) is not None]
+        if len(given) > 1 or not (given or self.stages):
+            raise ValueError("the length is one of epochs, steps and minutes, or the sum of the stages")
+        if self.size is not None and self.sizes and self.size not in self.sizes:
+            raise ValueError(f"size {self.size} is not one that {self.name} can make: {_listed(self.sizes)}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; `from_dict` gives an equal recipe back."""
+        fields = dataclasses.asdict(self)
+        fields["game"] = {"kind": self.game.kind, **fields["game"]}
+        return json.loads(json.dumps(fields))  # type: ignore[no-any-return]
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """The recipe of plain values; `UserError` names the first field that is wrong."""
+        try:
+            return TypeAdapter(cls).validate_python(dict(fields))
+        except ValidationError as error:
+            raise UserError(_one_line(error)) from None
+
+    def override(self, changes: Mapping[str, Any]) -> Self:
+        """A recipe with some fields changed, each by its dotted name.
+
+        `G.lr` reaches one player, `lr` every player that has it, `n_critic` the game, `width` the
+        networks' own arguments. Values may be text, as from a command line.
+        """
+        fields = self.to_dict()
+        for key, value in changes.items():
+            _assign(fields, key, value)
+        return self.from_dict(fields)
+
+    def keys(self) -> list[str]:
+        """Every dotted name that `override` accepts, players' names in full."""
+        return _keys(self.to_dict())
+
+
+def differences(old: Recipe, new: Recipe) -> dict[str, Any]:
+    """The dotted names whose values differ, with the new values."""
+    before, after = old.to_dict(), new.to_dict()
+    return {key: _look(after, key) for key in _keys(after) if _look(before, key) != _look(after, key)}
+
+
+def _listed(values: tuple[int, ...]) -> str:
+    return ", ".join(map(str, values))
+
+
+def _keys(fields: dict[str, Any]) -> list[str]:
+    keys = [key for key in fields if key not in ("players", "game", "name", "title", "source", "notes")]
+    keys += [key for key in fields["game"] if key != "kind"]
+    for name, player in fields["players"].items():
+        keys += [f"{name}.{key}" for key in player if key not in ("args", "network")]
+        keys += [f"{name}.{key}" for key in player["args"]]
+    return keys
+
+
+def _look(fields: dict[str, Any], key: str) -> Any:
+    places = _places(fields, key)
+    return places[0][0].get(places[0][1]) if places else None
+
+
+def _places(fields: dict[str, Any], key: str) -> list[tuple[dict[str, Any], str]]:
+    """The (mapping, key) pairs that a dotted name stands for; empty where there is none."""
+    players: dict[str, Any] = fields["players"]
+    head, _, rest = key.partition(".")
+    if rest:
+        sides = [players[head]] if head in players else []
+        key = rest
+    else:
+        if key in _keys(fields) and key in fields:
+            return [(fields, key)]
+        if key in fields["game"] and key != "kind":
+            return [(fields["game"], key)]
+        sides = list(players.values())
+    places = []
+    for side in sides:
+        if key in side["args"]:
+            places.append((side["args"], key))
+        elif key in side and key not in ("args", "network"):
+            places.append((side, key))
+    return places
+
+
+def _assign(fields: dict[str, Any], key: str, value: Any) -> None:
+    head, _, tail = key.rpartition(".")
+    index = None
+    if tail in ALIASES:
+        tail, index = ALIASES[tail]
+    places = _places(fields, f"{head}.{tail}" if head else tail)
+    if not places:
+        known = [*_keys(fields), *(name.partition(".")[2] for name in _keys(fields) if "." in name), *ALIASES]
+        raise UserError(f"{fields['name']} has no setting {key!r}; {nearest(key, set(known))}")
+    for place, name in places:
+        old = place[name]
+        parsed = _parse(value, old)
+        if index is not None:
+            pair = list(old)
+            pair[index] = parsed
+            parsed = pair
+        elif place not in (fields, fields["game"]) and name in _network_arguments(fields, place):
+            _check_argument(key, parsed, old)
+        place[name] = parsed
+    if tail in LENGTHS and not head:
+        fields.update({name: None for name in LENGTHS if name != tail})
+
+
+def _network_arguments(fields: dict[str, Any], place: dict[str, Any]) -> dict[str, Any]:
+    return next((side["args"] for side in fields["players"].values() if side["args"] is place), {})
+
+
+def _parse(value: Any, old: Any) -> Any:
+    """Text as JSON where it is JSON (0.5, true, null, [0, 0.9]), `0,0.9` as a list, else as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        if isinstance(old, list) and "," in value:
+            return [_parse(part.strip(), None) for part in value.split(",")]
+        return value
+
+
+def _check_argument(key: str, value: Any, old: Any) -> None:
+    """A network's argument keeps the type of its default (an int may stand for a float)."""
+    fits = isinstance(value, int | float) if isinstance(old, float) else isinstance(value, type(old))
+    if old is not None and (not fits or isinstance(value, bool) != isinstance(old, bool)):
+        raise UserError(f"{key} is {value!r}; expected {type(old).__name__}, such as {old!r}")
+    if isinstance(old, int) and not isinstance(old, bool) and value < 1:
+        raise UserError(f"{key} is {value!r}; expected at least 1")
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"] if part not in ("players", "game"))
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error" and not where:
+        return message
+    return f"{where} is {first['input']!r}; {message[0].lower()}{message[1:]}"
