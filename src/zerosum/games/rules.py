@@ -38,9 +38,7 @@ class AdversarialRules(Rules):
     )
 
     fakes: Literal["fresh", "same-z", "same"] = "fresh"  # G's turn: new z, D's z again, or D's very images
-    fakes_mode: Literal["train", "eval"] = (
-        "train"  # how G draws for D: "eval" uses batch norm's running averages
-    )
+    fakes_mode: Literal["train", "eval"] = "train"  # how G draws for D: "eval" uses batch norm's running averages
     view: Literal["one-batch", "two-batches", "two-steps"] = (
         "two-batches"  # real and fake: joined, apart, an update each
     )

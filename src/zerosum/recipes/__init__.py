@@ -21,5 +21,6 @@ def recipe(name: str) -> Recipe:
     if name not in names():
         raise UserError(f"no recipe {name!r}; {nearest(name, names())}")
     found = importlib.import_module(f"{__name__}.{name.replace('-', '_')}").RECIPE
-    assert isinstance(found, Recipe) and found.name == name
+    assert isinstance(found, Recipe)
+    assert found.name == name
     return found

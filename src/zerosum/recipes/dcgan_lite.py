@@ -18,9 +18,7 @@ RECIPE = Recipe(
     value_range=(0.0, 1.0),
     draw="replacement",
     players={
-        "G": Player(
-            network="keras-dcgan-generator", args={"z_dim": 100}, lr=2e-4, betas=(0.5, 0.999), eps=1e-7
-        ),
+        "G": Player(network="keras-dcgan-generator", args={"z_dim": 100}, lr=2e-4, betas=(0.5, 0.999), eps=1e-7),
         "D": Player(network="keras-dcgan-discriminator", args={}, lr=2e-4, betas=(0.5, 0.999), eps=1e-7),
     },
     game=AdversarialRules(d_share=0.5, d_scale=0.5, view="one-batch", fakes="fresh"),
