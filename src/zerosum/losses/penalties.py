@@ -1,0 +1,55 @@
+"""Penalties on D's gradient with respect to its input, per sample, differentiable once more for the update.
+
+R1 and R2: arXiv 1801.04406, Eq. 9 and 10; gradient penalty: arXiv 1704.00028, Algorithm 1.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class Critic(Protocol):
+    """D as a penalty sees it: x (N, …) and labels y (N,) or None to logits (N,)."""
+
+    def __call__(self, x: Tensor, y: Tensor | None, /) -> Tensor: ...
+
+
+def input_gradient(logits: Tensor, x: Tensor) -> Tensor:
+    """The gradient of each logit with respect to its own sample, flattened to (N, values of one sample).
+
+    logits: (N,), computed from x, which requires a gradient. Summing the logits is enough because sample i
+    reaches only logit i; in a D with batch norm it reaches the others too, as in any penalty of this kind.
+    """
+    if not x.requires_grad:
+        raise ValueError("a gradient penalty needs x.requires_grad_() before D sees x")
+    (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
+    return gradient.flatten(1)
+
+
+def squared_gradient_norm(logits: Tensor, x: Tensor) -> Tensor:
+    """|grad_x D(x)|^2, (N,): R1 on real images and R2 on fake ones, before their gamma / 2."""
+    return input_gradient(logits, x).square().sum(dim=1)
+
+
+def r1(logits: Tensor, x: Tensor, gamma: float) -> Tensor:
+    """gamma / 2 |grad_x D(x)|^2, (N,)."""
+    return gamma / 2 * squared_gradient_norm(logits, x)
+
+
+def gradient_penalty(
+    D: Critic, real: Tensor, fake: Tensor, epsilon: Tensor, y: Tensor | None = None, centre: float = 1.0
+) -> Tensor:
+    """(|grad D(x)|_2 - centre)^2, (N,), at x = epsilon real + (1 - epsilon) fake.
+
+    real, fake: (N, …) of one shape; epsilon: (N,) in [0, 1]; y: (N,) labels for D. Where the gradient is
+    exactly zero the norm has no derivative; torch takes 0 there, so the update stays finite.
+    """
+    if real.shape != fake.shape:
+        raise ValueError(f"as many real samples as fake ones are needed, not {len(real)} and {len(fake)}")
+    weight = epsilon.reshape(-1, *[1] * (real.dim() - 1))
+    x = torch.lerp(fake.detach(), real.detach(), weight).requires_grad_()
+    norm: Tensor = input_gradient(D(x, y), x).norm(2, dim=1)
+    return (norm - centre).square()
