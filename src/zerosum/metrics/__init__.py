@@ -1,0 +1,1 @@
+"""Numbers that say how far the generated samples are from the real ones."""
