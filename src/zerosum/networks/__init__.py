@@ -1,0 +1,38 @@
+"""Networks by name: one file for each paper or tutorial; nothing is imported until a name is looked up."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING
+
+from zerosum.errors import UserError, nearest
+from zerosum.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from zerosum.spec import Player
+    from zerosum.types import Domain
+
+__all__ = ["NETWORKS", "arguments", "build"]
+
+NETWORKS: Registry[type[nn.Module]] = Registry("network", "zerosum.networks")
+
+
+def arguments(network: str) -> dict[str, object]:
+    """What a network can be told besides its domain: each keyword with its default."""
+    parameters = list(inspect.signature(NETWORKS[network]).parameters.values())[1:]
+    return {parameter.name: parameter.default for parameter in parameters}
+
+
+def build(player: Player, domain: Domain) -> nn.Module:
+    """A player's network, freshly initialised from torch's random state, in float32 and in train mode.
+
+    Under `with torch.device("meta")` it has shapes and no memory. `UserError` for an unknown network
+    or argument, and for a domain that the network can't serve.
+    """
+    known = arguments(player.network)
+    for name in player.args:
+        if name not in known:
+            raise UserError(f"network {player.network} has no argument {name!r}; {nearest(name, known)}")
+    return NETWORKS[player.network](domain, **player.args)

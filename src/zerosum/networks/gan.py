@@ -1,0 +1,88 @@
+"""The original GAN (Goodfellow et al. 2014, arXiv 1406.2661): for images its MLPs, for points smaller ones.
+
+For images G is of rectifiers with a sigmoid, D of maxout with dropout; the paper gives no widths, and
+those here are of the code that its authors published. For 2-D points both have two hidden ReLU layers,
+as in the toy experiments of 1611.02163 and 1705.07761.
+"""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor, nn
+
+from zerosum.networks import NETWORKS
+from zerosum.networks.layers import Maxout, output_activation
+from zerosum.types import Domain
+
+
+@NETWORKS.register("gan-generator")
+class GanGenerator(nn.Module):
+    """z (N, z_dim) to samples (N, *shape): images in the domain's range, or points anywhere.
+
+    `width` is that of the two hidden layers for images, `points_width` for points.
+    """
+
+    def __init__(self, domain: Domain, *, z_dim: int = 100, width: int = 1200, points_width: int = 128) -> None:
+        super().__init__()
+        self.z_dim = z_dim
+        images = len(domain.shape) == 3
+        hidden = width if images else points_width
+        layers: list[nn.Module] = [
+            nn.Linear(z_dim, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, math.prod(domain.shape)),
+        ]
+        if images:
+            layers += [output_activation(domain), nn.Unflatten(1, domain.shape)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        samples: Tensor = self.layers(z)
+        return samples
+
+
+@NETWORKS.register("gan-discriminator")
+class GanDiscriminator(nn.Module):
+    """Samples (N, *shape) to logits (N,).
+
+    For images two layers of `units` maxout units of `pieces` each, after dropout; for points two ReLU
+    layers of `points_width`.
+    """
+
+    def __init__(
+        self,
+        domain: Domain,
+        *,
+        units: int = 240,
+        pieces: int = 5,
+        input_dropout: float = 0.2,
+        dropout: float = 0.5,
+        points_width: int = 128,
+    ) -> None:
+        super().__init__()
+        inputs = math.prod(domain.shape)
+        if len(domain.shape) == 3:
+            self.layers = nn.Sequential(
+                nn.Flatten(),
+                nn.Dropout(input_dropout),
+                Maxout(inputs, units, pieces),
+                nn.Dropout(dropout),
+                Maxout(units, units, pieces),
+                nn.Dropout(dropout),
+                nn.Linear(units, 1),
+            )
+        else:
+            self.layers = nn.Sequential(
+                nn.Linear(inputs, points_width),
+                nn.ReLU(),
+                nn.Linear(points_width, points_width),
+                nn.ReLU(),
+                nn.Linear(points_width, 1),
+            )
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        logits: Tensor = self.layers(x)
+        return logits.flatten()

@@ -1,0 +1,191 @@
+"""What several networks share: Keras' padding and initialisation, batch norm over all ranks, maxout, ends.
+
+"Same" padding is TensorFlow's: ceil(size / stride) outputs, the odd pixel of padding after the image.
+Batch norm's running variance is the unbiased one, as in torch; Keras agrees where it takes its fused
+kernel, which it does for every image batch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zerosum.errors import UserError
+from zerosum.types import Domain
+
+KERAS_EPS, KERAS_MOMENTUM = 1e-3, 0.01  # Keras says momentum 0.99: of the old, where torch counts the new
+
+
+def same_pad(size: int, kernel: int, stride: int) -> tuple[int, int]:
+    """Pixels before and after one side so that a convolution gives ceil(size / stride) outputs."""
+    total = max((math.ceil(size / stride) - 1) * stride + kernel - size, 0)
+    return total // 2, total - total // 2
+
+
+class SameConv(nn.Conv2d):
+    """Keras' Conv2D with padding "same": (N, C, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, *, bias: bool = True) -> None:
+        super().__init__(inputs, outputs, kernel, stride=stride, bias=bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        top, bottom = same_pad(input.shape[2], self.kernel_size[0], self.stride[0])
+        left, right = same_pad(input.shape[3], self.kernel_size[1], self.stride[1])
+        if (top, left) == (bottom, right):
+            return F.conv2d(input, self.weight, self.bias, self.stride, (top, left))
+        return F.conv2d(F.pad(input, (left, right, top, bottom)), self.weight, self.bias, self.stride)
+
+
+class SameConvTranspose(nn.ConvTranspose2d):
+    """Keras' Conv2DTranspose with padding "same": (N, C, H, W) to (N, out, H * stride, W * stride).
+
+    It is the gradient of the "same" convolution that leads from the large size back to the small one.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, *, bias: bool = True) -> None:
+        before = max(kernel - stride, 0) // 2
+        missing = max(stride - kernel, 0)
+        super().__init__(inputs, outputs, kernel, stride, before, missing, bias=bias)
+
+    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
+        # Torch cuts as much after as before; Keras cuts the odd row and column after.
+        full = super().forward(input, output_size)
+        return full[:, :, : input.shape[2] * self.stride[0], : input.shape[3] * self.stride[1]]
+
+
+def keras_init(network: nn.Module) -> None:
+    """Glorot-uniform kernels and zero biases, Keras' defaults.
+
+    Keras counts a transposed convolution's fans from its kernel (h, w, out, in), the other way round;
+    their sum, which is all that Glorot needs, is the same.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def dcgan_init(network: nn.Module) -> None:
+    """Kernels from N(0, 0.02), batch norm's scales from N(1, 0.02), zero biases (1511.06434, section 3)."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(module.weight, 0.0, 0.02)
+        elif isinstance(module, BatchNorm | nn.GroupNorm):
+            nn.init.normal_(module.weight, 1.0, 0.02)
+        else:
+            continue
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def output_activation(domain: Domain) -> nn.Module:
+    """What ends a generator of images: tanh for [-1, 1], a sigmoid for [0, 1]; `UserError` otherwise."""
+    if domain.value_range == (-1.0, 1.0):
+        return nn.Tanh()
+    if domain.value_range == (0.0, 1.0):
+        return nn.Sigmoid()
+    low, high = domain.value_range
+    raise UserError(f"value_range is {low:g},{high:g}; expected -1,1 (tanh) or 0,1 (sigmoid)")
+
+
+def require_images(domain: Domain, network: str, sizes: tuple[int, ...] = ()) -> None:
+    """`UserError` for points, and for a size that the network can't make; no sizes means any."""
+    if len(domain.shape) != 3:
+        raise UserError(f"network {network} makes images, and the data are points; take recipe gan for points")
+    if sizes and domain.size not in sizes:
+        raise UserError(f"size {domain.size} is not one that {network} can make: {', '.join(map(str, sizes))}")
+
+
+def require_classes(domain: Domain, network: str) -> int:
+    """The number of classes; `UserError` for data without labels."""
+    if domain.classes is None:
+        raise UserError(f"network {network} needs labels, and the data have none; name a source with classes")
+    return domain.classes
+
+
+def one_hot(y: Tensor, classes: int, dtype: torch.dtype) -> Tensor:
+    """(N,) labels as (N, classes) rows of zeros with a one."""
+    return (y[:, None] == torch.arange(classes, device=y.device)).to(dtype)
+
+
+class Maxout(nn.Linear):
+    """The largest of `pieces` linear maps for each unit: (N, inputs) to (N, units) (arXiv 1302.4389)."""
+
+    def __init__(self, inputs: int, units: int, pieces: int) -> None:
+        super().__init__(inputs, units * pieces)
+        self.units, self.pieces = units, pieces
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input).view(-1, self.units, self.pieces).amax(2)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_features}, units={self.units}, pieces={self.pieces}"
+
+
+class BatchNorm(nn.Module):
+    """Batch norm of (N, C) or (N, C, H, W) with the moments of all ranks together (arXiv 1502.03167).
+
+    In a single process it is `torch.nn.functional.batch_norm`, number for number. In train mode under
+    `torch.distributed` with more than one rank, every rank has to call it, forward and backward; ranks
+    may hold unequal parts of the batch. It can be differentiated twice.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, features: int, *, eps: float = 1e-5, momentum: float = 0.1) -> None:
+        super().__init__()
+        self.features, self.eps, self.momentum = features, eps, momentum
+        self.weight = nn.Parameter(torch.ones(features))
+        self.bias = nn.Parameter(torch.zeros(features))
+        self.register_buffer("running_mean", torch.zeros(features))
+        self.register_buffer("running_var", torch.ones(features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training and dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+            return self._over_ranks(x)
+        mean, var = self.running_mean, self.running_var
+        return F.batch_norm(x, mean, var, self.weight, self.bias, self.training, self.momentum, self.eps)
+
+    def _over_ranks(self, x: Tensor) -> Tensor:
+        values = x.to(self.weight.dtype)  # moments of half precision are taken in full
+        axes = [axis for axis in range(x.dim()) if axis != 1]
+        shape = [1, -1] + [1] * (x.dim() - 2)
+        count = values.new_full((1,), x.numel() / x.shape[1])
+        sums = all_sum(torch.cat([values.sum(axes), count]))
+        count = sums[-1].detach()
+        mean = sums[:-1] / count
+        centred = values - mean.view(shape)  # a second pass: E x^2 - (E x)^2 would cancel
+        var = all_sum(centred.square().sum(axes)) / count
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(var * (count / (count - 1)), self.momentum)
+        scale = self.weight * (var + self.eps).rsqrt()
+        return (centred * scale.view(shape) + self.bias.view(shape)).to(x.dtype)
+
+    def extra_repr(self) -> str:
+        return f"{self.features}, eps={self.eps:g}, momentum={self.momentum:g}"
+
+
+class _AllSum(torch.autograd.Function):
+    """The sum over all ranks; its gradient is the sum of all ranks' gradients, to any order."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        total = values.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return all_sum(gradients[0])
+
+
+all_sum: Callable[[Tensor], Tensor] = _AllSum.apply
