@@ -1,0 +1,1 @@
+"""Pictures, files and animations from a generator or from data."""

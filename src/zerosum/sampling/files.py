@@ -1,0 +1,47 @@
+"""Output that is either whole or not there: written beside its place under another name, then renamed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from zerosum.errors import UserError
+from zerosum.types import PathLike
+
+
+def _partial(path: Path) -> Path:
+    # The suffix stays last, because writers choose the format by it.
+    return path.with_name(f".{path.stem}.partial{path.suffix}")
+
+
+@contextmanager
+def replacing(path: PathLike) -> Iterator[Path]:
+    """A file name to write to, which takes the place of `path` at the end and is removed after an error."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = _partial(path)
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: PathLike) -> Iterator[Path]:
+    """An empty folder to fill, which becomes `path` at the end; `UserError` where `path` holds something."""
+    path = Path(path)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise UserError(f"{path} exists and is not empty; expected a new folder, so choose another name")
+    partial = _partial(path)
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        if path.exists():
+            path.rmdir()
+        partial.rename(path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
