@@ -1,0 +1,275 @@
+"""Image files of any kind into one memory-mapped uint8 array in the cache, decoded once for each content and size."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zerosum.data import archive, cache, transforms
+from zerosum.data.archive import File
+from zerosum.data.dataset import Dataset, Skipped, Split, fingerprint, hold_out
+from zerosum.errors import UserError
+
+BATCH_FILES = 256
+BATCH_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scan:
+    """What the headers of a source's images say, and the content that they have together."""
+
+    content: str  # SHA-256 over the images' names and bytes, in order of names
+    images: int
+    side: int  # the median of the short sides
+    grey: bool  # each one, by its mode
+    skipped: tuple[Skipped, ...]
+
+
+def scan(path: Path) -> Scan:
+    """Reads every file's header, or recalls it where no file's name, size or time has changed since."""
+    record = cache.cache_folder() / "scans" / f"{archive.stamp(path)}-{transforms.VERSION}.json"
+    known = _recall(record)
+    if known is None:
+        known = _scan(path)
+        cache.write_atomically(record, json.dumps(asdict(known)).encode())
+    return known
+
+
+def _recall(record: Path) -> Scan | None:
+    try:
+        fields = json.loads(record.read_bytes())
+        skipped = tuple(Skipped(**one) for one in fields.pop("skipped"))
+        return Scan(**fields, skipped=skipped)
+    except (OSError, ValueError, TypeError, KeyError):  # absent or damaged: it can be made again
+        return None
+
+
+def _scan(path: Path) -> Scan:
+    found: list[tuple[str, str]] = []
+    sides: list[int] = []
+    skipped: list[Skipped] = []
+    grey = True
+    with transforms.quiet():
+        for item in archive.read_files(path):
+            if isinstance(item, Skipped):
+                skipped.append(item)
+                continue
+            try:
+                header = transforms.inspect(item.data)
+            except transforms.ImageError as error:
+                skipped.append(Skipped(name=item.name, reason=str(error)))
+                continue
+            found.append((item.name, hashlib.sha256(item.data).hexdigest()))
+            sides.append(min(header.width, header.height))
+            grey = grey and header.grey
+    content = hashlib.sha256("\n".join(f"{name}\0{digest}" for name, digest in sorted(found)).encode())
+    side = int(np.median(sides)) if sides else 0
+    return Scan(content=content.hexdigest(), images=len(found), side=side, grey=grey, skipped=tuple(skipped))
+
+
+def open_images(path: Path, name: str, size: int | None, sizes: tuple[int, ...], channels: int | None) -> Dataset:
+    """The images below `path` as a dataset, from the cache where this content has been converted before."""
+    scanned = scan(path)
+    if not scanned.images:
+        raise _nothing(path, scanned.skipped)
+    size = transforms.choose_size(size, sizes, scanned.side)
+    channels = 1 if channels is None and scanned.grey else channels
+    key = f"{scanned.content[:32]}-{size}-{channels or 'auto'}-v{transforms.VERSION}"
+    folder = cache.cache_folder() / "images" / key
+    dataset = _load(folder, name, scanned)
+    if dataset is None:
+        with cache.sole_writer(folder):
+            dataset = _load(folder, name, scanned)  # another process may have made it meanwhile
+            if dataset is None:
+                _convert(path, folder, size, channels, scanned)
+                dataset = _load(folder, name, scanned)
+    assert dataset is not None
+    return dataset
+
+
+def _nothing(path: Path, skipped: Sequence[Skipped]) -> UserError:
+    first = f", the first is {skipped[0].name}: {skipped[0].reason}" if skipped else ""
+    return UserError(
+        f"{path} has no image that can be read ({len(skipped)} files skipped{first}); "
+        "expected a folder, tar or zip of images"
+    )
+
+
+def _load(folder: Path, name: str, scanned: Scan) -> Dataset | None:
+    """A conversion as a dataset; None where there is none, or one that is not whole."""
+    try:
+        meta = json.loads((folder / "meta.json").read_bytes())
+        images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+        labels = np.load(folder / "labels.npy", allow_pickle=False) if meta["classes"] else None
+        if list(images.shape) != meta["shape"]:
+            return None
+        skipped = [Skipped(**one) for one in meta["skipped"]]
+        train, classes, digest = int(meta["train"]), meta["classes"], str(meta["fingerprint"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    known = {one.name for one in scanned.skipped}
+    return Dataset(
+        name=name,
+        kind="images",
+        train=Split(samples=images[:train], labels=None if labels is None else labels[:train]),
+        held_out=Split(samples=images[train:], labels=None if labels is None else labels[train:]),
+        classes=tuple(classes) if classes else None,
+        fingerprint=digest,
+        skipped=(*scanned.skipped, *(one for one in skipped if one.name not in known)),
+    )
+
+
+# The conversion
+
+
+@dataclass
+class _Raw:
+    """Images as they were decoded, one after the other in a file, and what is known of each."""
+
+    names: list[str] = field(default_factory=list)
+    digests: list[bytes] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    grey: bool = True
+
+
+def _convert(path: Path, folder: Path, size: int, channels: int | None, scanned: Scan) -> None:
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)  # of a process that was killed
+    try:
+        part.mkdir(parents=True)
+        raw = _decode_all(path, part / "raw", size, channels or 3)
+        if not raw.names:
+            raise _nothing(path, (*scanned.skipped, *raw.skipped))
+        _finish(part, raw, size, channels)
+        (part / "raw").unlink()
+        shutil.rmtree(folder, ignore_errors=True)  # one that was not whole
+        os.replace(part, folder)
+    except OSError as error:
+        raise cache.cannot_write(folder.parent, error) from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _decode_all(path: Path, target: Path, size: int, channels: int) -> _Raw:
+    raw = _Raw()
+    with (
+        target.open("wb") as file,
+        transforms.quiet(),
+        ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool,  # Pillow decodes outside Python's lock
+    ):
+        for batch in _batches(archive.read_files(path)):
+            for item, result in zip(batch, pool.map(lambda item: _decode(item, size, channels), batch), strict=True):
+                if isinstance(result, Skipped):
+                    raw.skipped.append(result)
+                    continue
+                assert isinstance(item, File)
+                image, digest = result
+                raw.names.append(item.name)
+                raw.digests.append(digest)
+                raw.grey = raw.grey and bool((image == image[..., :1]).all())
+                file.write(image.tobytes())
+    return raw
+
+
+def _batches(items: Iterator[File | Skipped]) -> Iterator[list[File | Skipped]]:
+    """Up to 256 files or 64 MiB at a time, and one file at least: so much is in memory at once."""
+    batch: list[File | Skipped] = []
+    size = 0
+    for item in items:
+        batch.append(item)
+        size += len(item.data) if isinstance(item, File) else 0
+        if len(batch) >= BATCH_FILES or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _decode(item: File | Skipped, size: int, channels: int) -> tuple[npt.NDArray[np.uint8], bytes] | Skipped:
+    if isinstance(item, Skipped):
+        return item
+    try:
+        return transforms.decode(item.data, size, channels), hashlib.sha256(item.data).digest()
+    except transforms.ImageError as error:
+        return Skipped(name=item.name, reason=str(error))
+
+
+def _finish(part: Path, raw: _Raw, size: int, channels: int | None) -> None:
+    """The decoded images in their final order: train, then held out, each in order of names."""
+    kept, classes, labels = layout(raw.names)
+    outside = set(range(len(raw.names))) - set(kept)
+    skipped = [*raw.skipped]
+    skipped += [Skipped(name=raw.names[row], reason="outside the class folders") for row in sorted(outside)]
+    held = hold_out([raw.digests[row] for row in kept], labels)
+    order = sorted(range(len(kept)), key=lambda place: (held[place], raw.names[kept[place]], raw.digests[kept[place]]))
+    rows = np.array([kept[place] for place in order])
+    stored = channels or 3
+    source: npt.NDArray[np.uint8] = np.memmap(
+        part / "raw", dtype=np.uint8, mode="r", shape=(len(raw.names), size, size, stored)
+    )
+    if channels is None and raw.grey:  # colour files without a colour
+        source, stored = source[..., :1], 1
+    shape = (len(rows), size, size, stored)
+    # Written, not mapped: a full disk is then an error, and not a signal that ends the process.
+    with (part / "images.npy").open("wb") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for start in range(0, len(rows), 1024):
+            file.write(np.ascontiguousarray(source[rows[start : start + 1024]]).tobytes())
+        _sync(file)
+    if labels is not None:
+        np.save(part / "labels.npy", np.array([labels[place] for place in order], dtype=np.int64))
+    _write_meta(part, shape, int((~held).sum()), classes, skipped)
+
+
+def _write_meta(
+    part: Path, shape: tuple[int, ...], train: int, classes: Sequence[str], skipped: Sequence[Skipped]
+) -> None:
+    images = np.load(part / "images.npy", mmap_mode="r")
+    labels = np.load(part / "labels.npy") if classes else None
+    splits = [
+        Split(samples=images[part_], labels=None if labels is None else labels[part_])
+        for part_ in (slice(train), slice(train, None))
+    ]
+    meta: dict[str, Any] = {
+        "shape": shape,
+        "train": train,
+        "classes": list(classes),
+        "skipped": [asdict(one) for one in skipped],
+        "fingerprint": fingerprint(*splits),
+    }
+    with (part / "meta.json").open("wb") as file:
+        file.write(json.dumps(meta).encode())
+        _sync(file)
+
+
+def _sync(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def layout(names: Sequence[str]) -> tuple[list[int], tuple[str, ...], list[int] | None]:
+    """Which images are used, the classes (none: an empty tuple), and each used image's class.
+
+    One folder that holds everything is ignored. Two or more immediate subfolders are the classes, as long as
+    they hold half of the images; images beside them are then left out. One subfolder alone is no class.
+    """
+    parts = [name.split("/") for name in names]
+    if len({part[0] for part in parts}) == 1 and all(len(part) > 1 for part in parts):
+        parts = [part[1:] for part in parts]
+    inside = [row for row, part in enumerate(parts) if len(part) > 1]
+    classes = tuple(sorted({parts[row][0] for row in inside}))
+    if len(classes) < 2 or 2 * len(inside) < len(parts):
+        return list(range(len(names))), (), None
+    number = {name: index for index, name in enumerate(classes)}
+    return inside, classes, [number[parts[row][0]] for row in inside]

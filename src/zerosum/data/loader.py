@@ -1,0 +1,193 @@
+"""The feed: batches drawn by index from samples that lie on the device as uint8, without workers or copies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from zerosum.data.dataset import Dataset
+from zerosum.errors import CheckpointError, UserError
+
+RESIDENT_BYTES = 2**30  # a larger set stays where it is, memory-mapped
+MIRRORED_BYTES = 2**28  # up to here a mirrored copy lies beside the set: mirroring a batch costs more than taking it
+BLOCK = 65_536  # numbers of a stream that are drawn at once
+
+Indices = npt.NDArray[np.int64]
+
+
+class _Stream:
+    """An endless sequence of numbers, made of blocks; block k depends on the seed and k alone.
+
+    So its whole state is a position, any position is reached at once, and what is drawn in pieces of
+    any sizes is the same sequence. numpy promises never to change what RandomState draws.
+    """
+
+    def __init__(self, seed: int, name: int, size: int, draw: Callable[[np.random.RandomState], Indices]) -> None:
+        self._key = (seed, name)
+        self._size = size
+        self._draw = draw
+        self._number = -1
+        self._block: Indices = np.empty(0, dtype=np.int64)
+
+    def read(self, start: int, stop: int) -> Indices:
+        """Numbers start … stop - 1 of the sequence."""
+        pieces = []
+        while start < stop:
+            number, offset = divmod(start, self._size)
+            if number != self._number:
+                entropy = np.random.SeedSequence((*self._key, number))
+                self._block = self._draw(np.random.RandomState(np.random.MT19937(entropy)))
+                self._number = number
+            pieces.append(self._block[offset : offset + stop - start])
+            start += len(pieces[-1])
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+
+class Feed:
+    """Draws batches from a dataset's train split, the same on every device and for every number of ranks.
+
+    `draw="shuffle"` goes through permutation after permutation, `"replacement"` draws each image on its own.
+    `flip` mirrors half of the images, left to right. Everything is determined by `seed` and by how many
+    images were drawn before, so batches may change their size in mid-run. Images come in `dtype`, scaled
+    from 0 … 255 to `value_range` as low + x / 255 * (high - low); points come unchanged.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        *,
+        device: torch.device,
+        dtype: torch.dtype = torch.float32,
+        value_range: tuple[float, float] = (-1.0, 1.0),
+        draw: Literal["shuffle", "replacement"] = "shuffle",
+        flip: bool = False,
+        seed: int = 0,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        if seed < 0:
+            raise UserError(f"seed is {seed}; expected 0 or more")
+        assert 0 <= rank < world
+        split = dataset.train
+        count = len(split)
+        assert count > 0
+        self._device, self._dtype = device, dtype
+        self._low, self._high = value_range
+        self._images = dataset.kind == "images"
+        self._flip = flip and self._images
+        self._rank, self._world = rank, world
+        self._shape = dataset.shape
+        self._host = split.samples
+        self._rows = _resident(split.samples, self._images, device)
+        self._mirror: int | None = None  # the row where the mirrored copy begins
+        if self._flip and self._rows is not None and self._rows.nbytes <= MIRRORED_BYTES:
+            mirrored = self._rows.view(count, *self._shape).flip(-1).view(count, -1)
+            self._rows, self._mirror = torch.cat([self._rows, mirrored]), count
+        self._y = None if split.labels is None else torch.from_numpy(np.array(split.labels)).to(device)
+        shuffled = draw == "shuffle"
+        self._order = _Stream(
+            seed,
+            0,
+            count if shuffled else BLOCK,
+            (lambda random: random.permutation(count).astype(np.int64, copy=False)) if shuffled else _uniform(count),
+        )
+        self._flips = _Stream(seed, 1, BLOCK, _uniform(2))
+        self._classes = _Stream(seed, 2, BLOCK, _uniform(count))
+        self._drawn = 0
+        self._labelled = 0
+
+    @property
+    def drawn(self) -> int:
+        """Images drawn so far, on all ranks together."""
+        return self._drawn
+
+    def take(self, count: int) -> tuple[Tensor, Tensor | None]:
+        """The next `count` samples of all ranks together, of which this rank gets its part, in order.
+
+        Returns x: (count / world, C, H, W) in `value_range`, or points (count / world, 2); and y: int64
+        (count / world,), None where the data has no labels. `UserError` where `count` is not a multiple of
+        the number of ranks.
+        """
+        start, stop = self._part(self._drawn, count)
+        self._drawn += count
+        order = self._order.read(start, stop)
+        index = torch.from_numpy(order).to(self._device)
+        y = None if self._y is None else self._y.index_select(0, index)
+        flips = torch.from_numpy(self._flips.read(start, stop)).to(self._device) if self._flip else None
+        if flips is not None and self._mirror is not None:
+            index = index + self._mirror * flips
+        rows = self._gather(order) if self._rows is None else self._rows.index_select(0, index)
+        x = rows.view(len(order), *self._shape)
+        if flips is not None and self._mirror is None:
+            x = torch.where((flips == 1)[:, None, None, None], x.flip(-1), x)
+        return self._converted(x), y
+
+    def labels(self, count: int) -> Tensor | None:
+        """Labels for `count` fakes of all ranks together, drawn with replacement from the train labels.
+
+        They have a stream of their own: real batches do not depend on them. Returns this rank's part,
+        int64 (count / world,); None where the data has no labels.
+        """
+        start, stop = self._part(self._labelled, count)
+        if self._y is None:
+            return None
+        self._labelled += count
+        index = torch.from_numpy(self._classes.read(start, stop)).to(self._device)
+        return self._y.index_select(0, index)
+
+    def state_dict(self) -> dict[str, Any]:
+        """How many samples and labels were drawn, on all ranks together: plain integers."""
+        return {"drawn": self._drawn, "labelled": self._labelled}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on exactly where `state_dict` was taken; `CheckpointError` where it is not such a state."""
+        values = [state.get(key) for key in ("drawn", "labelled")]
+        for value in values:
+            if not isinstance(value, int) or value < 0:
+                raise CheckpointError(f"the data's state is {dict(state)!r}; expected drawn and labelled, both counts")
+        self._drawn, self._labelled = int(state["drawn"]), int(state["labelled"])
+
+    def _part(self, position: int, count: int) -> tuple[int, int]:
+        if count < 1 or count % self._world:
+            raise UserError(
+                f"batch is {count}; expected a multiple of the number of processes, {self._world}, and at least that"
+            )
+        local = count // self._world
+        start = position + self._rank * local
+        return start, start + local
+
+    def _gather(self, order: Indices) -> Tensor:
+        """Rows of a memory-mapped set, read in the order in which they lie on the disk."""
+        unique, back = np.unique(order, return_inverse=True)
+        rows = np.ascontiguousarray(self._host[unique][back])
+        x = torch.from_numpy(rows)
+        return (x.permute(0, 3, 1, 2) if self._images else x).contiguous().to(self._device)
+
+    def _converted(self, x: Tensor) -> Tensor:
+        if not self._images:
+            return x.to(self._dtype)
+        # A short float can't hold the steps on the way: it is rounded once, at the end.
+        precise = self._dtype if self._dtype == torch.float64 else torch.float32
+        scaled = x.to(precise).div_(255)  # first, so that 255 becomes 1 exactly
+        if (self._low, self._high) != (0.0, 1.0):
+            scaled = scaled.mul_(self._high - self._low).add_(self._low)  # a third of the time of torch.lerp
+        return scaled.to(self._dtype)
+
+
+def _uniform(below: int) -> Callable[[np.random.RandomState], Indices]:
+    return lambda random: random.randint(below, size=BLOCK, dtype=np.int64)
+
+
+def _resident(samples: npt.NDArray[Any], images: bool, device: torch.device) -> Tensor | None:
+    """The samples on the device, a row each, channels first; None where they are too large for that."""
+    if samples.nbytes > RESIDENT_BYTES:
+        return None
+    array = np.ascontiguousarray(samples.transpose(0, 3, 1, 2)) if images else samples
+    # A copy: what torch shares must be writable, and a mapped file must not be read page by page later.
+    rows = torch.from_numpy(np.array(array).reshape(len(array), -1))
+    return rows.to(device)
