@@ -89,12 +89,13 @@ class Recipe:
     notes: tuple[str, ...] = ()  # what the source leaves open, and what was chosen
 
     data: str | None = "digits"  # None: the user must name a source
-    kind: Literal["images", "points"] = "images"
+    kind: Literal["images", "points", "any"] = "images"
     size: Positive | None = None  # pixels; None: the largest of `sizes` that the data has
     sizes: tuple[int, ...] = ()
     channels: Literal[1, 3] | None = None  # None: as the data
     value_range: tuple[float, float] = (-1.0, 1.0)
     classes: Literal["ignored", "optional", "required"] = "ignored"
+    only_class: str | None = None  # train on this class alone; a fleet sets it for each member
     flip: bool = False
     draw: Literal["shuffle", "replacement"] = "shuffle"
 
@@ -113,6 +114,7 @@ class Recipe:
 
     grid: Positive = 64  # pictures in a sample grid
     grid_at: tuple[int, ...] = ()  # a grid at these steps
+    grid_steps: Positive | None = None  # and every so many steps
     grid_epochs: Annotated[float, Field(gt=0)] | None = 1.0  # and every so many epochs
     keep_at: tuple[int, ...] = ()  # a step checkpoint at these steps
     keep_epochs: Annotated[float, Field(gt=0)] | None = None  # and every so many epochs

@@ -1,0 +1,97 @@
+"""The Python face of zerosum: train, resume, load, sample, walk, compare, report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from zerosum.api import resuming, starting
+from zerosum.api.fleets import Fleet, resume_fleet, train_fleet
+from zerosum.api.generator import Generator, load
+from zerosum.api.run import Run
+from zerosum.api.using import compare, open_run, report, sample, walk
+from zerosum.engine.engine import Device, Engine, Precision
+from zerosum.engine.events import Listener
+from zerosum.errors import UserError
+from zerosum.spec import Recipe
+from zerosum.types import PathLike
+
+__all__ = [
+    "Fleet",
+    "Generator",
+    "Run",
+    "compare",
+    "load",
+    "open_run",
+    "report",
+    "resume",
+    "sample",
+    "train",
+    "walk",
+]
+
+
+def train(
+    recipe: str | Recipe = "quick",
+    data: str | None = None,
+    *,
+    minutes: float | None = None,
+    steps: int | None = None,
+    epochs: float | None = None,
+    out: PathLike | None = None,
+    settings: Mapping[str, Any] | None = None,
+    per_class: bool = False,
+    device: Device = "auto",
+    precision: Precision = "32-true",
+    keep: int | None = None,
+    save_every: int | None = None,
+    listeners: Sequence[Listener] = (),
+    root: PathLike = "runs",
+) -> Run | Fleet:
+    """Train a recipe on data in a new run folder, and return the run.
+
+    data: a source such as "digits" or "folder:PATH"; None is the recipe's own. settings: dotted names, as
+    `--set` takes them, such as {"G.lr": 1e-4}. out: the run folder itself; else its name is made, inside `root`.
+    per_class: a fleet, one model for each class; `minutes` are then those of the whole fleet. keep: how many step
+    checkpoints stay. save_every: steps between two saves of `last`; else it is saved every minute.
+
+    Raises `UserError` before anything is written; `TrainingError` where training fails.
+    """
+    lengths = {"minutes": minutes, "steps": steps, "epochs": epochs}
+    care = starting.care(keep, save_every, listeners)
+    chosen = starting.choose(recipe, settings, **lengths)
+    engine = Engine(device, precision)
+    begin = train_fleet if per_class else starting.train
+    return begin(chosen, data, out=out, root=root, engine=engine, care=care)
+
+
+def resume(
+    run: PathLike,
+    *,
+    source: str = "last",
+    steps: int | None = None,
+    epochs: float | None = None,
+    minutes: float | None = None,
+    settings: Mapping[str, Any] | None = None,
+    out: PathLike | None = None,
+    device: Device | None = None,
+    precision: Precision | None = None,
+    keep: int | None = None,
+    save_every: int | None = None,
+    listeners: Sequence[Listener] = (),
+) -> Run | Fleet:
+    """Go on with a run or a fleet: to its own end, or by so many more steps, epochs or minutes.
+
+    From `last` and with nothing changed it goes on in its folder, exactly as if it had never stopped. With
+    `settings`, another `source` ("best", "previous", a step) or `out`, a new folder branches off beside it, and the
+    parent stays as it is. Raises `UserError`, `CheckpointError` or `TrainingError`.
+    """
+    more = resuming.More(steps=steps, epochs=epochs, minutes=minutes)
+    care = starting.care(keep, save_every, listeners)
+    if (Path(run) / "fleet.json").exists():
+        if settings or source != "last" or out is not None:
+            raise UserError("a fleet goes on as it is: branch one of its members instead, each is a run folder")
+        return resume_fleet(Path(run), more, Engine(device or "auto", precision or "32-true"), care)
+    change = resuming.Change(settings=settings or {}, source=source, out=None if out is None else Path(out))
+    return resuming.resume(Path(run), more, change, device, precision, care)

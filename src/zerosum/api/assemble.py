@@ -1,0 +1,141 @@
+"""From a recipe, its data and an engine to a training that can take its first step."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import zerosum
+from zerosum.data import Dataset, Split, open_dataset
+from zerosum.data.dataset import fingerprint, resolve
+from zerosum.data.loader import Feed
+from zerosum.engine.draws import Streams
+from zerosum.engine.engine import Engine
+from zerosum.engine.plan import Plan
+from zerosum.engine.training import Training
+from zerosum.errors import UserError
+from zerosum.games import GAMES
+from zerosum.networks import build
+from zerosum.spec import Recipe
+from zerosum.types import Domain
+
+
+def find_data(recipe: Recipe, source: str | None) -> Dataset:
+    """The data that the user named, else the recipe's own; `UserError` where the recipe can't use it."""
+    wanted = source or recipe.data
+    if wanted is None:
+        raise UserError(f"{recipe.name} has no data of its own: name some, as in --data folder:PATH")
+    dataset = open_dataset(
+        wanted, size=recipe.size, sizes=recipe.sizes, channels=recipe.channels, fallback=source is None
+    )
+    if recipe.kind not in ("any", dataset.kind):
+        raise UserError(
+            f"{recipe.name} learns {recipe.kind}, and {wanted} is made of {dataset.kind}: name other --data"
+        )
+    if recipe.classes == "required" and dataset.classes is None:
+        raise UserError(f"{recipe.name} needs classes, and {wanted} has none: put each class into a folder of its own")
+    return dataset if recipe.only_class is None else one_class(dataset, recipe.only_class)
+
+
+def one_class(dataset: Dataset, name: str) -> Dataset:
+    """The samples of one class, without classes; `UserError` where there is no such class, or it is empty."""
+    if dataset.classes is None or name not in dataset.classes:
+        known = ", ".join(dataset.classes or ()) or "none"
+        raise UserError(f"{dataset.name} has no class {name!r}; its classes: {known}")
+    number = dataset.classes.index(name)
+    train, held_out = (
+        Split(samples=split.samples[split.labels == number]) for split in (dataset.train, dataset.held_out)
+    )
+    if not len(train):
+        raise UserError(f"class {name!r} of {dataset.name} has no sample to train on: add some")
+    return dataclasses.replace(
+        dataset, train=train, held_out=held_out, classes=None, fingerprint=fingerprint(train, held_out)
+    )
+
+
+def settle(recipe: Recipe, dataset: Dataset) -> Recipe:
+    """The recipe with what the data decided: its source, size and channels."""
+    source, argument = resolve(dataset.name)
+    if argument:
+        argument = str(Path(argument).expanduser().resolve())  # a run is resumed from anywhere
+    decided: dict[str, Any] = {"data": f"{source}:{argument}" if argument else source}
+    if dataset.kind == "images":
+        decided |= {"size": dataset.shape[-1], "channels": dataset.shape[0]}
+    return dataclasses.replace(recipe, **decided)
+
+
+def domain_of(recipe: Recipe, dataset: Dataset) -> Domain:
+    """What the networks have to fit."""
+    conditional = recipe.classes != "ignored" and dataset.classes is not None
+    return Domain(
+        shape=dataset.shape,
+        classes=len(dataset.classes or ()) if conditional else None,
+        value_range=recipe.value_range,
+    )
+
+
+def build_networks(recipe: Recipe, domain: Domain) -> dict[str, nn.Module]:
+    """Every player's network, freshly initialised from the recipe's seed."""
+    torch.manual_seed(recipe.seed)
+    return {name: build(player, domain) for name, player in recipe.players.items()}
+
+
+def assemble(recipe: Recipe, dataset: Dataset, engine: Engine, plan: Plan) -> Training:
+    """A training at its first step. `UserError` where recipe, data and processes do not go together."""
+    domain = domain_of(recipe, dataset)
+    networks = {name: engine.place(network) for name, network in build_networks(recipe, domain).items()}
+    game = GAMES[recipe.game.kind](networks, recipe.game)
+    feed = Feed(
+        dataset,
+        device=engine.device,
+        dtype=engine.dtype,
+        value_range=recipe.value_range,
+        draw=recipe.draw,
+        flip=recipe.flip,
+        seed=recipe.seed,
+        rank=engine.rank,
+        world=engine.world,
+    )
+    streams = Streams(
+        feed,
+        z_dim=int(getattr(networks[game.generator], "z_dim")),  # noqa: B009  (a Module's attributes are untyped)
+        classes=domain.classes is not None,
+        device=engine.device,
+        dtype=engine.dtype,
+        seed=recipe.seed,
+        rank=engine.rank,
+        world=engine.world,
+    )
+    for leg in plan.legs:
+        if leg.recipe.batch % engine.world:
+            raise UserError(
+                f"a batch of {leg.recipe.batch} does not divide over {engine.world} processes: change --batch"
+            )
+    return Training(game, plan.legs[0].recipe, plan, streams, engine)
+
+
+def describe_data(dataset: Dataset) -> dict[str, Any]:
+    """What run.json says of the data."""
+    return {
+        "source": dataset.name,
+        "kind": dataset.kind,
+        "fingerprint": dataset.fingerprint,
+        "shape": list(dataset.shape),
+        "train": len(dataset.train),
+        "held_out": len(dataset.held_out),
+        "classes": None if dataset.classes is None else list(dataset.classes),
+        "skipped": len(dataset.skipped),
+        "note": dataset.note,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Of what a run's numbers depend on."""
+    found = {"zerosum": zerosum.__version__, "python": platform.python_version(), "torch": torch.__version__}
+    return found | {name: version(name) for name in ("numpy", "lightning-fabric", "safetensors", "pillow")}

@@ -1,0 +1,117 @@
+"""A saved generator, loaded from a folder alone: what it makes, and the network itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from zerosum.engine import checkpoint
+from zerosum.engine.run import RunFolder
+from zerosum.errors import CheckpointError, UserError
+from zerosum.games import GAMES
+from zerosum.networks import build
+from zerosum.sampling import draw
+from zerosum.spec import Recipe
+from zerosum.types import Domain, PathLike
+
+Samples = npt.NDArray[Any]
+
+
+class Generator:
+    """G of a checkpoint, in eval mode: its average where the run kept one."""
+
+    def __init__(self, network: nn.Module, recipe: Recipe, domain: Domain, classes: tuple[str, ...] | None, step: int):
+        self.network, self.recipe, self.domain, self.classes, self.step = network, recipe, domain, classes, step
+        self.z_dim = int(getattr(network, "z_dim"))  # noqa: B009  (a Module's attributes are untyped)
+
+    def __call__(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """z: (N, z_dim), y: (N,) or None -> samples (N, C, H, W) in the domain's range, or points (N, 2)."""
+        made: Tensor = self.network(z, y)
+        return made
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    def label(self, name: str | int) -> int:
+        """The number of a class given by name or number; `UserError` where the generator has no such class."""
+        if self.domain.classes is None or self.classes is None:
+            raise UserError(f"this generator of {self.recipe.name} takes no class: leave --class out")
+        if str(name) in self.classes:
+            return self.classes.index(str(name))
+        if isinstance(name, int) and 0 <= name < len(self.classes):
+            return name
+        raise UserError(f"there is no class {name!r}; expected one of: {', '.join(self.classes)}")
+
+    def labels(self, count: int, only: str | int | None = None) -> npt.NDArray[np.int64] | None:
+        """(count,) labels: one class, or every class in turn; None for a generator without classes."""
+        if self.domain.classes is None:
+            if only is not None:
+                self.label(only)  # raises
+            return None
+        return draw.class_labels(count, self.domain.classes, None if only is None else self.label(only))
+
+    def batches(
+        self, count: int, *, seed: int = 0, labels: npt.NDArray[np.int64] | None = None, batch: int = 256
+    ) -> Iterator[Samples]:
+        """`count` samples, a batch at a time: uint8 (n, H, W, C), or points float32 (n, 2)."""
+        return draw.draw(
+            self.network,
+            count,
+            z_dim=self.z_dim,
+            seed=seed,
+            device=self.device,
+            labels=labels,
+            batch=batch,
+            value_range=self.domain.value_range,
+        )
+
+    def sample(self, n: int = 64, *, seed: int = 0, label: str | int | None = None) -> Samples:
+        """n samples: uint8 (n, H, W, C), or points float32 (n, 2); the same for the same seed."""
+        if n < 1:
+            raise UserError(f"n is {n}; expected at least 1")
+        return np.concatenate(list(self.batches(n, seed=seed, labels=self.labels(n, label))))
+
+
+def load(path: PathLike, checkpoint_name: str | None = None, *, device: str = "cpu") -> Generator:
+    """The generator of a run folder (its best checkpoint, else its last) or of a checkpoint's folder.
+
+    `UserError` where there is none, `CheckpointError` where it is damaged or a pickle.
+    """
+    path = Path(path)
+    checkpoint.refuse_pickle(path)
+    if not path.exists():
+        raise UserError(f"{path} is not there; expected the folder of a run or of a checkpoint")
+    if (path / "manifest.json").exists():
+        state = checkpoint.read(path)
+    else:
+        folder = RunFolder.open(path)
+        state = folder.read(checkpoint_name or ("best" if "best" in folder.checkpoints() else "last"))
+    return from_state(state, device)
+
+
+def from_state(state: dict[str, Any], device: str = "cpu") -> Generator:
+    """The generator of a checkpoint's state."""
+    try:
+        about = state["about"]
+        recipe = Recipe.from_dict(about["recipe"])
+        name = GAMES[recipe.game.kind].generator
+        domain = Domain(
+            shape=tuple(about["domain"]["shape"]),
+            classes=about["domain"]["classes"],
+            value_range=tuple(about["domain"]["value_range"]),
+        )
+        classes = None if about["classes"] is None else tuple(about["classes"])
+        weights = state["ema"] or state["weights"][name]
+        network = build(recipe.players[str(name)], domain)
+        network.load_state_dict(weights)
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise CheckpointError(f"the checkpoint does not describe its generator: {error}") from error
+    network.eval().requires_grad_(False).to(device)
+    return Generator(network, recipe, domain, classes, state["counters"]["step"])

@@ -1,0 +1,125 @@
+"""What looks after a run while it trains: the grid from a fixed z, the score, the listeners, the last pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from zerosum.data import Dataset
+from zerosum.engine.events import Bus
+from zerosum.engine.listeners import EventLog, TensorBoardLog
+from zerosum.engine.loop import Habits
+from zerosum.engine.run import RunFolder
+from zerosum.metrics.swd import SlicedWasserstein
+from zerosum.reporting.curves import write_curves
+from zerosum.reporting.report import write_report
+from zerosum.sampling import draw
+from zerosum.sampling.animate import evolution
+from zerosum.spec import Recipe
+from zerosum.types import Domain
+
+GRID_SEED, SCORE_SEED = 20141, 14061  # apart from each other and from any training's z
+SCORED = 1000  # samples against as many held-out ones, at most
+GRID_CLASSES = 10  # rows of a grid with classes, at most
+
+
+def habits(
+    folder: RunFolder,
+    recipe: Recipe,
+    domain: Domain,
+    dataset: Dataset,
+    *,
+    keep: int | None,
+    save_steps: int | None,
+) -> Habits:
+    """The habits of a run; what they need of the data is prepared at the first use."""
+    classes = None if dataset.classes is None else list(dataset.classes)
+    about = {"recipe": recipe.to_dict(), "domain": dataclasses.asdict(domain), "classes": classes}
+    return Habits(
+        score=scorer(domain, dataset) if recipe.best == "swd" else None,
+        draw=drawer(folder, recipe, domain, dataset),
+        keep=keep,
+        save_steps=save_steps,
+        extra={"about": about},
+    )
+
+
+def drawer(folder: RunFolder, recipe: Recipe, domain: Domain, dataset: Dataset) -> Callable[[nn.Module, int], Path]:
+    """Draws the run's grid, always from the same z (and classes), into samples/000500.png."""
+    count, columns, row_labels = recipe.grid, None, None
+    labels = None
+    if domain.classes is not None and dataset.classes is not None:
+        rows = min(domain.classes, GRID_CLASSES)
+        columns = max(1, round(recipe.grid / rows))
+        count = rows * columns
+        labels = np.repeat(np.arange(rows, dtype=np.int64), columns)
+        row_labels = list(dataset.classes[:rows])
+    if dataset.kind == "points":
+        count = max(count, 2500)
+
+    def draw_grid(generator: nn.Module, step: int) -> Path:
+        device = next(generator.parameters()).device
+        batches = draw.draw(
+            generator,
+            count,
+            z_dim=int(getattr(generator, "z_dim")),  # noqa: B009
+            seed=GRID_SEED,
+            device=device,
+            labels=labels,
+            value_range=domain.value_range,
+        )
+        folder.samples.mkdir(exist_ok=True)
+        path = folder.samples / f"{step:06d}.png"
+        reals = dataset.held_out.samples[:2500] if dataset.kind == "points" else None
+        return draw.write_grid(batches, path, count=count, columns=columns, row_labels=row_labels, reals=reals)
+
+    return draw_grid
+
+
+def scorer(domain: Domain, dataset: Dataset) -> Callable[[nn.Module], Mapping[str, Any]]:
+    """Scores a generator by the sliced Wasserstein distance of fixed samples to held-out real ones."""
+    judge: list[SlicedWasserstein] = []
+    held_out = dataset.held_out
+    count = min(SCORED, len(held_out))
+    labels = None
+    if domain.classes is not None and held_out.labels is not None:
+        labels = held_out.labels[:count]
+
+    def score(generator: nn.Module) -> Mapping[str, Any]:
+        if not judge:
+            judge.append(SlicedWasserstein(np.asarray(held_out.samples[:count])))
+        device = next(generator.parameters()).device
+        batches = draw.draw(
+            generator,
+            count,
+            z_dim=int(getattr(generator, "z_dim")),  # noqa: B009
+            seed=SCORE_SEED,
+            device=device,
+            labels=labels,
+            value_range=domain.value_range,
+        )
+        levels = judge[0].distance(np.concatenate(list(batches)))
+        return {"name": "swd", "value": levels.pop("mean"), "levels": levels}
+
+    return score
+
+
+def open_bus(folder: RunFolder, step: int, listeners: tuple[Any, ...]) -> Bus:
+    """The run's listeners; what the files know of steps after `step`, which will come again, is dropped."""
+    log = EventLog(folder.events)
+    log.truncate_after(step)
+    board = TensorBoardLog(folder.path / "tensorboard", purge_step=step + 1 if step else None)
+    return Bus([log, board, *listeners])
+
+
+def finish(folder: RunFolder) -> None:
+    """The pictures and the page of a run, from what lies in its folder."""
+    if len(list(folder.samples.glob("*.png"))) > 1:
+        evolution(folder.samples, folder.samples / "evolution.webp")
+    write_curves(folder.path, folder.info["recipe"])
+    write_report(folder.path)

@@ -1,0 +1,182 @@
+"""Go on from a checkpoint: in place and exactly, or, where something changes, as a branch that names its parent."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zerosum.api.assemble import assemble, find_data, settle
+from zerosum.api.run import Run
+from zerosum.api.starting import drive, horizon, new_folder, new_path
+from zerosum.data import Dataset
+from zerosum.engine.engine import Device, Engine, Precision
+from zerosum.engine.plan import Plan, epoch_steps
+from zerosum.engine.run import RunFolder
+from zerosum.errors import UserError
+from zerosum.spec import Recipe, Stage, differences
+
+
+@dataclass(frozen=True, kw_only=True)
+class More:
+    """How much longer: one of these, or none, for what is left of the run's own length."""
+
+    steps: int | None = None
+    epochs: float | None = None
+    minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        given = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+        if len(given) > 1:
+            raise UserError(f"{' and '.join(given)} are both given: a run goes on by one length")
+        for name, value in given.items():
+            if not (math.isfinite(value) and value > 0):
+                raise UserError(f"{name} is {value}; expected how much longer, above 0")
+
+    def in_steps(self, recipe: Recipe, count: int) -> int | None:
+        if self.epochs is not None:
+            return max(1, round(self.epochs * epoch_steps(recipe, count)))
+        return self.steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What makes a branch: other settings, another checkpoint than the last, or a folder of its own."""
+
+    settings: Mapping[str, Any]
+    source: str = "last"
+    out: Path | None = None
+
+
+def resume(
+    path: Path, more: More, change: Change, device: Device | None, precision: Precision | None, care: Mapping[str, Any]
+) -> Run:
+    """Go on with a single run, in place where nothing changes."""
+    folder = RunFolder.open(path)
+    old = folder.recipe
+    changed = old.override(change.settings)
+    path_taken = folder.info["device"]
+    engine = Engine(device or path_taken["device"], precision or path_taken["precision"])
+    if changed == old and change.source == "last" and change.out is None:
+        return go_on(path, more, engine, care)
+    return branch(folder, changed, change, more, engine, care)
+
+
+def plan_of(folder: RunFolder, count: int) -> Plan:
+    """The plan of a run as far as it is fixed by now."""
+    info = folder.info
+    plan = Plan.of(folder.recipe, count, info.get("begins", 0))
+    if info["horizon"]:
+        return plan.until(info["horizon"]["steps"])
+    return dataclasses.replace(plan, steps=None, minutes=info.get("minutes", plan.minutes))
+
+
+def go_on(path: Path, more: More, engine: Engine, care: Mapping[str, Any]) -> Run:
+    """In place, from `last`, exactly."""
+    folder = RunFolder.open(path)
+    dataset = _same_data(folder)
+    with folder.locked():  # while the state is read; `drive` locks again for the training
+        state = folder.read("last")
+    at, seconds = state["counters"]["step"], state["counters"]["seconds"]
+    plan = _longer(plan_of(folder, len(dataset.train)), more, at, seconds)
+    if plan.steps is not None and at >= plan.steps and plan.minutes is None:
+        raise UserError(f"{folder.path} is finished at step {at}: go on with --steps +N, --epochs +N or --minutes +M")
+    training = assemble(folder.recipe, dataset, engine, plan)
+    training.load_state_dict(state)
+    if engine.leads:
+        folder.save_info(horizon=horizon(training), minutes=plan.minutes)
+    return drive(training, folder, dataset, **care)
+
+
+def _longer(plan: Plan, more: More, at: int, seconds: float) -> Plan:
+    """The plan with its end moved to `more` after step `at`."""
+    recipe = plan.leg(at + 1).recipe
+    steps = more.in_steps(recipe, plan.count)
+    if steps is not None:
+        return dataclasses.replace(plan, steps=at + steps, minutes=None)
+    if more.minutes is not None:
+        return dataclasses.replace(plan, steps=None, minutes=seconds / 60 + more.minutes)
+    if plan.steps is not None:
+        return dataclasses.replace(plan, minutes=None)  # the horizon is fixed: no clock decides any more
+    return plan
+
+
+def branch(
+    folder: RunFolder, changed: Recipe, change: Change, more: More, engine: Engine, care: Mapping[str, Any]
+) -> Run:
+    """Into a new folder, from any checkpoint, under changed settings."""
+    old = folder.recipe
+    changes = differences(old, changed)
+    _check_networks(old, changed)
+    dataset = _same_data(folder) if changed.data == old.data else find_data(changed, changed.data)
+    name = folder.resolve(change.source)
+    state = folder.read(name)
+    at, seconds = state["counters"]["step"], state["counters"]["seconds"]
+    parent_plan = plan_of(folder, len(dataset.train))
+    recipe = _remaining(parent_plan, changes, more, at, seconds)
+    recipe = settle(recipe, dataset)
+    if [recipe.size, recipe.channels] != [old.size, old.channels]:
+        raise UserError(f"{recipe.data} does not have the size and channels of the run's networks: start a new run")
+    plan = Plan.of(recipe, len(dataset.train), begins=at)
+    training = assemble(recipe, dataset, engine, plan)
+    _drop_foreign_moments(state, old, recipe)
+    training.load_state_dict(state)
+    training.best = None if {"data", "best"} & set(changes) else training.best
+    where = change.out or new_path(folder.path.parent, recipe.name, f"branch-of-{folder.path.name}")
+    parent = {"run": str(folder.path.resolve()), "checkpoint": name, "step": at, "changes": changes}
+    new = new_folder(Path(engine.same_everywhere(str(where))), training, recipe, dataset, parent)
+    return drive(training, new, dataset, **care)
+
+
+def _remaining(plan: Plan, changes: Mapping[str, Any], more: More, at: int, seconds: float) -> Recipe:
+    """The recipe of a branch that begins after step `at`: what its parent had left, under the changed settings."""
+    last = at if plan.steps is None else min(at + 1, plan.steps)
+    leg = plan.leg(max(last, plan.begins + 1))
+    lengths = {"epochs", "steps", "minutes"}
+    recipe = leg.recipe.override({key: value for key, value in changes.items() if key not in lengths})
+    later = [other for other in plan.legs if other.after > at and other.after > leg.after]
+    stages: tuple[Stage, ...] = ()
+    if later:
+        stages = (Stage(steps=later[0].after - at), *leg.recipe.stages[later[0].number - 1 :])
+    steps = more.in_steps(recipe, plan.count)
+    minutes = more.minutes
+    if steps is None and minutes is None:
+        if plan.steps is not None:
+            steps = math.ceil((plan.images(plan.steps) - plan.images(at)) / recipe.batch)
+        elif plan.minutes is not None:
+            minutes = max(0.0, plan.minutes - seconds / 60)
+        if not (steps or minutes):
+            raise UserError(f"the run is finished at step {at}: say how much longer, as in --steps +1000")
+    return dataclasses.replace(recipe, stages=stages, steps=steps, minutes=minutes, epochs=None)
+
+
+def _same_data(folder: RunFolder) -> Dataset:
+    """The run's data; `UserError` where it is not what it was."""
+    recipe = folder.recipe
+    dataset = find_data(recipe, recipe.data)
+    if dataset.fingerprint != folder.info["data"]["fingerprint"]:
+        raise UserError(
+            f"{recipe.data} is not the data that {folder.path} began with: bring that back, or start a new run"
+        )
+    return dataset
+
+
+def _check_networks(old: Recipe, new: Recipe) -> None:
+    """`UserError` where a branch would change what its weights stand for."""
+    for name, player in new.players.items():
+        for key, value in player.args.items():
+            if value != old.players[name].args[key]:
+                raise UserError(f"{name}.{key} shapes the network, which a branch keeps: start a new run with it")
+    for key in ("size", "channels", "value_range", "classes"):
+        if getattr(old, key) != getattr(new, key):
+            raise UserError(f"{key} shapes what the networks see, which a branch keeps: start a new run with it")
+
+
+def _drop_foreign_moments(state: dict[str, Any], old: Recipe, new: Recipe) -> None:
+    """An optimizer of another kind begins with fresh moments."""
+    for name, player in new.players.items():
+        if player.optimizer != old.players[name].optimizer:
+            state["optimizers"][name] = {}

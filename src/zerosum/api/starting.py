@@ -1,0 +1,150 @@
+"""Train from the first step: everything is checked before anything is written."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import zerosum.recipes
+from zerosum.api.assemble import assemble, describe_data, domain_of, find_data, settle, versions
+from zerosum.api.habits import finish, habits, open_bus
+from zerosum.api.run import Run
+from zerosum.data import Dataset
+from zerosum.engine.engine import Engine
+from zerosum.engine.events import Bus, Listener
+from zerosum.engine.loop import Loop
+from zerosum.engine.plan import Plan
+from zerosum.engine.run import RunFolder
+from zerosum.engine.training import Training
+from zerosum.errors import UserError
+from zerosum.spec import Recipe
+from zerosum.types import PathLike
+
+
+def choose(recipe: str | Recipe, settings: Mapping[str, Any] | None, **length: float | None) -> Recipe:
+    """The recipe of that name with its settings changed; at most one of steps, epochs and minutes."""
+    chosen = zerosum.recipes.recipe(recipe) if isinstance(recipe, str) else recipe
+    given = {name: value for name, value in length.items() if value is not None}
+    if len(given) > 1:
+        raise UserError(f"{' and '.join(given)} are both given: a run has one length")
+    return chosen.override({**(settings or {}), **given})
+
+
+def train(
+    recipe: Recipe, data: str | None, *, out: PathLike | None, root: PathLike, engine: Engine, care: Mapping[str, Any]
+) -> Run:
+    """Train one model; everything is checked before anything is written."""
+    dataset = find_data(recipe, data)
+    return begin(settle(recipe, dataset), dataset, engine, path=Path(out) if out else None, root=Path(root), **care)
+
+
+def care(keep: int | None, save_every: int | None, listeners: Sequence[Listener]) -> dict[str, Any]:
+    """How a run is looked after, checked: for `begin` and `drive`."""
+    for name, count in {"keep": keep, "save-every": save_every}.items():
+        if count is not None and count < 1:
+            raise UserError(f"{name} is {count}; expected at least 1")
+    return {"keep": keep, "save_steps": save_every, "listeners": listeners}
+
+
+def begin(
+    recipe: Recipe,
+    dataset: Dataset,
+    engine: Engine,
+    *,
+    path: Path | None,
+    root: Path,
+    keep: int | None,
+    save_steps: int | None,
+    listeners: Sequence[Listener],
+) -> Run:
+    """Train a settled recipe in a new folder."""
+    plan = Plan.of(recipe, len(dataset.train))
+    training = assemble(recipe, dataset, engine, plan)
+    where = Path(engine.same_everywhere(str(path or new_path(root, recipe.name, dataset.name))))
+    folder = new_folder(where, training, recipe, dataset, None)
+    return drive(training, folder, dataset, keep=keep, save_steps=save_steps, listeners=listeners)
+
+
+def new_path(root: Path, recipe: str, source: str) -> Path:
+    """A name from time, recipe and data that is not taken."""
+    data = re.sub(r"[^A-Za-z0-9]+", "-", Path(source.partition(":")[2] or source).name.partition(".")[0]).strip("-")
+    stem = f"{dt.datetime.now():%Y%m%d-%H%M%S}-{recipe}-{data or 'data'}"
+    path, number = root / stem, 2
+    while path.exists():
+        path, number = root / f"{stem}-{number}", number + 1
+    return path
+
+
+def new_folder(
+    path: Path, training: Training, recipe: Recipe, dataset: Dataset, parent: Mapping[str, Any] | None
+) -> RunFolder:
+    """The folder of a new run; written by the leading process only."""
+    info = {
+        "name": path.name,
+        "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "recipe": recipe.to_dict(),
+        "data": describe_data(dataset),
+        "seed": recipe.seed,
+        "versions": versions(),
+        "device": training.engine.describe(),
+        "horizon": horizon(training),
+        "begins": training.plan.begins,
+        "parent": parent,
+    }
+    return RunFolder.create(path, info) if training.engine.leads else RunFolder(path, info)
+
+
+def horizon(training: Training) -> dict[str, int] | None:
+    """Where the run ends, in steps and images; None for a run in minutes that has not found its speed."""
+    plan = training.plan
+    if plan.steps is None:
+        return None
+    left = plan.images(plan.steps) - plan.images(training.step)
+    return {"steps": plan.steps, "images": training.images + left}
+
+
+def drive(
+    training: Training,
+    folder: RunFolder,
+    dataset: Dataset,
+    *,
+    keep: int | None,
+    save_steps: int | None,
+    listeners: Sequence[Listener],
+) -> Run:
+    """Run the loop in the folder, and write what is left to write when it ends."""
+    engine, recipe = training.engine, training.recipe
+    with folder.locked() if engine.leads else nullcontext():
+        if engine.leads:
+            folder.sweep()
+        bus = open_bus(folder, training.step, tuple(listeners)) if engine.leads else Bus()
+        looked_after = habits(folder, recipe, domain_of(recipe, dataset), dataset, keep=keep, save_steps=save_steps)
+        loop = Loop(training, folder, bus, looked_after)
+        try:
+            if dataset.note and training.images == 0:
+                bus.warn(dataset.note)
+            loop.run()
+        finally:
+            if engine.leads:
+                _finish(folder, bus)
+            bus.close()
+    return Run(folder.path, stopped_by=loop.signal) if engine.leads else _remote(folder, loop.signal)
+
+
+def _finish(folder: RunFolder, bus: Bus) -> None:
+    """Write pictures and report; what fails there does not hide how training ended."""
+    try:
+        finish(folder)
+    except Exception as error:  # noqa: BLE001  (a picture is not worth the run)
+        bus.warn(f"the report could not be written: {error}")
+
+
+def _remote(folder: RunFolder, signal: int | None) -> Run:
+    """The run as a process sees it that writes nothing: the folder may lie on another machine's disk."""
+    run = Run.__new__(Run)
+    run.folder, run.stopped_by = folder, signal
+    return run

@@ -1,0 +1,124 @@
+"""What a finished run is for: samples, walks, comparisons, the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from zerosum.api.fleets import Fleet
+from zerosum.api.generator import Samples, load
+from zerosum.api.run import Run
+from zerosum.errors import UserError
+from zerosum.reporting.report import write_report
+from zerosum.sampling import draw
+from zerosum.sampling.animate import animation
+from zerosum.sampling.grid import montage, scatter
+from zerosum.sampling.walk import walk as walking
+from zerosum.types import PathLike
+
+COMPARE_SEED = 0
+
+
+def open_run(path: PathLike) -> Run | Fleet:
+    """The run or the fleet in a folder; `UserError` where there is neither."""
+    return Fleet(path) if (Path(path) / "fleet.json").exists() else Run(path)
+
+
+def sample(
+    run: PathLike,
+    n: int = 64,
+    *,
+    seed: int = 0,
+    label: str | int | None = None,
+    out: PathLike | None = None,
+    checkpoint: str | None = None,
+    device: str = "cpu",
+) -> Path:
+    """Write n samples of a run, a checkpoint or a fleet (n of each label), as `out` says by its name.
+
+    FILE.png: one grid, with a row for each class where there are several; FILE.npz: images uint8 (N, H, W, C) and
+    labels; else a folder of PNGs. Memory does not grow with n. Without `out`, samples-SEED.png in the run's folder.
+    """
+    if n < 1:
+        raise UserError(f"n is {n}; expected at least 1")
+    out = Path(out) if out else Path(run) / f"samples-{seed}.png"
+    if (Path(run) / "fleet.json").exists():
+        return _sample_fleet(Fleet(run), n, seed, label, out, checkpoint)
+    generator = load(run, checkpoint, device=device)
+    labels = generator.labels(n, label)
+    columns, rows = None, None
+    if labels is not None and label is None and out.suffix.lower() == ".png" and generator.classes is not None:
+        labels = np.sort(labels)
+        classes = sorted(set(labels.tolist()))
+        columns = int(np.bincount(labels).max())
+        if n % len(classes) == 0:
+            rows = [generator.classes[number] for number in classes]
+        else:
+            columns = None
+    batches = generator.batches(n, seed=seed, labels=labels)
+    return draw.write(batches, out, count=n, labels=labels, columns=columns, row_labels=rows)
+
+
+def _sample_fleet(fleet: Fleet, n: int, seed: int, label: str | int | None, out: Path, checkpoint: str | None) -> Path:
+    chosen = fleet.chosen(label)
+    labels = np.repeat([fleet.labels.index(name) for name in chosen], n)
+
+    def batches() -> Iterator[Samples]:
+        for number, run in enumerate(chosen.values()):
+            yield from run.generator(checkpoint).batches(n, seed=fleet.seed(seed, number))
+
+    rows = list(chosen)
+    return draw.write(batches(), out, count=len(labels), labels=labels, columns=n, row_labels=rows)
+
+
+def walk(
+    run: PathLike,
+    *,
+    out: PathLike | None = None,
+    seed: int = 0,
+    label: str | int | None = None,
+    keyframes: int = 8,
+    steps: int = 16,
+    walks: int = 16,
+    checkpoint: str | None = None,
+    device: str = "cpu",
+) -> Path:
+    """Write a walk through z as an animation, .webp or .gif: `walks` images side by side, slerp between keyframes."""
+    generator = load(run, checkpoint, device=device)
+    frames = walking(
+        generator.network,
+        z_dim=generator.z_dim,
+        seed=seed,
+        keyframes=keyframes,
+        steps=steps,
+        walks=walks,
+        device=generator.device,
+        labels=generator.labels(walks, label),
+        value_range=generator.domain.value_range,
+    )
+    return animation(frames, Path(out) if out else Path(run) / "walk.webp")
+
+
+def compare(runs: Sequence[PathLike], *, out: PathLike | None = "compare.png") -> list[dict[str, Any]]:
+    """A table of runs, one dictionary each; and one picture of their samples, from the same z, and curves."""
+    from zerosum.reporting.compare import compare as comparing  # brings matplotlib
+
+    found = [Run(path) for path in runs]
+    if len(found) < 2:
+        raise UserError("compare needs at least two runs")
+
+    def picture(path: Path) -> Image.Image:
+        generator = load(path)
+        drawn = generator.sample(36 if len(generator.domain.shape) == 3 else 2500, seed=COMPARE_SEED)
+        return montage(drawn) if drawn.ndim == 4 else scatter(drawn)
+
+    return comparing([run.path for run in found], None if out is None else Path(out), picture)
+
+
+def report(run: PathLike) -> Path:
+    """Write the run's report.html anew, and return its path."""
+    return write_report(Run(run).path)

@@ -1,0 +1,101 @@
+"""What the time says in a run: when to log, when to save, when it is over, and where a run in minutes will end."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from zerosum.engine.training import Training
+
+LOG_STEPS, LOG_SECONDS = 50, 2.0
+SAVE_SECONDS = 60.0
+GRACE = 1.25  # a run in minutes whose rates follow a horizon may take this much longer to reach it
+TRIAL_STEPS, TRIAL_SECONDS = 10, 3.0  # before the speed of a run in minutes is believed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signs:
+    """What all processes agree on between two steps."""
+
+    log: bool  # the next step
+    save: bool
+    over: bool  # the minutes are used up
+    stop: bool  # somebody got a signal
+    horizon: int  # the step where the run will end, once known; 0 before
+
+    def as_list(self) -> list[int]:
+        return [int(self.log), int(self.save), int(self.over), int(self.stop), self.horizon]
+
+    @classmethod
+    def of(cls, numbers: list[int]) -> Signs:
+        log, save, over, stop, horizon = numbers
+        return cls(log=bool(log), save=bool(save), over=bool(over), stop=bool(stop), horizon=horizon)
+
+
+class Clock:
+    """Wall time since a session of the run began, start-up excluded."""
+
+    def __init__(self, training: Training, save_steps: int | None) -> None:
+        self.training, self.save_steps = training, save_steps
+        self.began = self.logged = self.saved = time.monotonic()
+        self.seconds_before = training.seconds
+        self.began_step = training.step
+        self.logged_images = training.images
+        self.elsewhere = 0.0  # since the last log: time for grids, scores and checkpoints
+
+    @staticmethod
+    def now() -> float:
+        return time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Of the whole run, its earlier sessions included."""
+        return self.seconds_before + time.monotonic() - self.began
+
+    def signs(self, *, stop: bool) -> Signs:
+        """What this process thinks is due."""
+        step, steps = self.training.step, self.training.plan.steps
+        now = time.monotonic()
+        first = step == self.training.plan.begins
+        log = first or (step + 1) % LOG_STEPS == 0 or step + 1 == steps or now - self.logged >= LOG_SECONDS
+        save = now - self.saved >= SAVE_SECONDS
+        if self.save_steps is not None:
+            save = step > self.began_step and step % self.save_steps == 0
+        return Signs(log=log, save=save, over=self.is_over(), stop=stop, horizon=self.horizon())
+
+    def is_over(self) -> bool:
+        plan = self.training.plan
+        if plan.minutes is None:
+            return False
+        return self.seconds >= plan.minutes * 60 * (GRACE if plan.steps is not None else 1.0)
+
+    def horizon(self) -> int:
+        """Where a run in minutes ends by its speed so far, if its rates depend on that."""
+        plan = self.training.plan
+        if plan.minutes is None or plan.steps is not None or self.training.recipe.schedule == "constant":
+            return 0
+        steps, spent = self.training.step - self.began_step, time.monotonic() - self.began
+        if steps < TRIAL_STEPS or spent < min(TRIAL_SECONDS, 6 * plan.minutes):
+            return 0
+        left = plan.minutes * 60 - self.seconds
+        return self.training.step + max(1, math.floor(left * steps / spent))
+
+    def speed(self) -> float | None:
+        """Images per second since the last log, without the time spent on pictures and checkpoints."""
+        now = time.monotonic()
+        spent = now - self.logged - self.elsewhere
+        speed = (self.training.images - self.logged_images) / spent if spent > 0 else None
+        self.logged, self.elsewhere, self.logged_images = now, 0.0, self.training.images
+        return speed
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Time inside does not count as training when speed is told."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.elsewhere += time.monotonic() - began

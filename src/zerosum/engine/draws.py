@@ -1,0 +1,76 @@
+"""A round's chance: real batches, z, classes and uniform numbers, each from a stream of its own that can be saved."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zerosum.data.loader import Feed
+from zerosum.errors import UserError
+
+
+class Streams:
+    """What `games.Draws` asks for. Every process draws the global numbers and keeps its own slice of them."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        *,
+        z_dim: int,
+        classes: bool,
+        device: torch.device,
+        dtype: torch.dtype,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        self.feed, self.z_dim, self.classes = feed, z_dim, classes
+        self.device, self.dtype, self.rank, self.world = device, dtype, rank, world
+        self.seed = seed
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def begin(self, step: int) -> None:
+        """Seed torch's own generator (dropout, noise inside networks) for this step and process.
+
+        So it needs no saving, and nothing that happens between two steps can change what comes after.
+        """
+        torch.manual_seed(_mix(self.seed, step, self.rank))
+
+    def real(self, count: int) -> tuple[Tensor, Tensor | None]:
+        x, y = self.feed.take(count)
+        return x, y if self.classes else None
+
+    def labels(self, count: int) -> Tensor | None:
+        return self.feed.labels(count) if self.classes else None
+
+    def noise(self, count: int) -> Tensor:
+        return self._slice(torch.randn(count, self.z_dim, generator=self.generator))
+
+    def uniform(self, count: int) -> Tensor:
+        return self._slice(torch.rand(count, generator=self.generator))
+
+    def _slice(self, numbers: Tensor) -> Tensor:
+        if len(numbers) % self.world:
+            raise UserError(f"{len(numbers)} samples do not divide over {self.world} processes: change --batch")
+        share = len(numbers) // self.world
+        mine = numbers[self.rank * share : (self.rank + 1) * share]
+        return mine.to(self.device, self.dtype, non_blocking=True)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Generators' states as uint8 tensors, counts as numbers."""
+        return {"z": self.generator.get_state(), "feed": self.feed.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The reverse of `state_dict`."""
+        self.generator.set_state(state["z"])
+        self.feed.load_state_dict(state["feed"])
+
+
+def _mix(*numbers: int) -> int:
+    """A 63-bit seed from several numbers; near ones give unrelated seeds."""
+    digest = hashlib.blake2b(repr(numbers).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1

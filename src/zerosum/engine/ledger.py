@@ -1,0 +1,57 @@
+"""Every step's loss terms, kept on the device until somebody looks: then checked, averaged and handed over."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from zerosum.errors import DivergedError
+
+
+class Ledger:
+    """Collects the terms of each step without a read from the device; `settle` reads them all at once."""
+
+    def __init__(self) -> None:
+        self._open: list[tuple[int, dict[str, Tensor]]] = []
+        self.latest: dict[str, float] = {}  # the last value of each term
+        self.epoch_sum = 0.0  # of G's terms, over the steps of this epoch
+        self.epoch_count = 0
+
+    def record(self, step: int, terms: dict[str, Tensor]) -> None:
+        self._open.append((step, terms))
+
+    def values(self) -> Tensor | None:
+        """All that was recorded since the last `settle`, flat and in order; still on the device."""
+        flat = [value for _, terms in self._open for value in terms.values()]
+        return torch.stack([value.double().reshape(()) for value in flat]) if flat else None
+
+    def settle(self, values: Tensor | None) -> None:
+        """Take `values()` (perhaps averaged over processes) into the books.
+
+        `DivergedError` names the first term that is not finite, and its step.
+        """
+        numbers = iter(values.tolist() if values is not None else ())
+        entries, self._open = self._open, []
+        for step, terms in entries:
+            for name in terms:
+                number = next(numbers)
+                if not math.isfinite(number):
+                    raise DivergedError(f"{name} is {number} at step {step}")
+                self.latest[name] = number
+                if name.startswith("G/"):
+                    self.epoch_sum += number
+            self.epoch_count += 1
+
+    def close_epoch(self) -> float:
+        """The mean of G's loss over the epoch's steps; the next epoch begins."""
+        mean = self.epoch_sum / max(1, self.epoch_count)
+        self.epoch_sum, self.epoch_count = 0.0, 0
+        return mean
+
+    def state_dict(self) -> dict[str, float | int]:
+        return {"epoch_sum": self.epoch_sum, "epoch_count": self.epoch_count}
+
+    def load_state_dict(self, state: dict[str, float | int]) -> None:
+        self.epoch_sum, self.epoch_count = float(state["epoch_sum"]), int(state["epoch_count"])

@@ -1,0 +1,282 @@
+"""The one loop: steps until the goal, and between them what is due: events, grids, scores, checkpoints, the end."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from zerosum.engine import checkpoint, events
+from zerosum.engine.clock import Clock, Signs
+from zerosum.engine.events import Bus
+from zerosum.engine.plan import epoch_steps
+from zerosum.engine.run import RunFolder, step_name
+from zerosum.engine.training import Training
+from zerosum.errors import DivergedError, ZerosumError
+
+Score = Callable[[nn.Module], Mapping[str, Any]]  # the generator -> {"name", "value", "levels"}
+Draw = Callable[[nn.Module, int], Path]  # the generator and the step -> where the grid lies
+
+
+@dataclass(frozen=True, kw_only=True)
+class Habits:
+    """How a run is looked after; nothing here changes what is learnt."""
+
+    score: Score | None = None
+    draw: Draw | None = None
+    keep: int | None = None  # step checkpoints at most; None: all
+    save_steps: int | None = None  # `last` every so many steps; None: every minute
+    extra: Mapping[str, Any] = field(default_factory=dict)  # what checkpoints say besides the training's state
+
+
+class Loop:
+    """Drives a `Training` to its goal in a run folder. Only the leading process writes and emits."""
+
+    def __init__(self, training: Training, folder: RunFolder, bus: Bus, habits: Habits) -> None:
+        self.training, self.folder, self.bus, self.habits = training, folder, bus, habits
+        self.engine = training.engine
+        self.signal: int | None = None  # that asked for a stop
+        self.clock = Clock(training, habits.save_steps)
+
+    def run(self) -> events.EndReason:
+        """Train until the goal ("finished") or a signal ("stopped").
+
+        `DivergedError` where a loss is not finite: the last checkpoint is then from before.
+        """
+        self.clock = Clock(self.training, self.habits.save_steps)
+        self._announce()
+        try:
+            with self._signals():
+                reason = self._train()
+        except DivergedError as error:
+            self._end("diverged", str(error))
+            raise
+        except ZerosumError as error:
+            self._end("failed", str(error))
+            raise
+        self._end(reason, None)
+        return reason
+
+    def _train(self) -> events.EndReason:
+        training = self.training
+        if training.images == 0:
+            self._grid()
+            self._save("last")
+        signs = self._agree()
+        while not (signs.stop or signs.over or training.step == training.plan.steps):
+            self._stage()
+            seen = training.take_step(observe=signs.log)
+            training.seconds = self.clock.seconds
+            if signs.log:
+                self._log(seen)
+            with self.clock.aside():
+                self._look_after()
+            signs = self._agree()
+            if signs.horizon:
+                self._end_at(signs.horizon)
+            if signs.save:
+                with self.clock.aside():
+                    self._save("last")
+        training.settle()
+        finished = not signs.stop or training.step == training.plan.steps
+        if finished:
+            self._conclude()
+        self._save("last")
+        return "finished" if finished else "stopped"
+
+    def _agree(self) -> Signs:
+        """What is due next. Several processes follow the leader's clock, and stop where any of them got a signal."""
+        signs = self.clock.signs(stop=self.signal is not None)
+        if self.engine.world == 1:
+            return signs
+        mine = signs.as_list() if self.engine.leads else [0, 0, 0, int(signs.stop), 0]
+        return Signs.of(self.engine.reduce(torch.tensor(mine, device=self.engine.device), largest=True).tolist())
+
+    def _look_after(self) -> None:
+        """Do what is due after a step."""
+        training, plan, step = self.training, self.training.plan, self.training.step
+        if plan.grid_due(step):
+            self._grid()
+        if plan.epoch_ends(step):
+            training.settle()
+            mean = training.ledger.close_epoch()
+            # In the first epoch G's loss is low because D knows nothing yet.
+            if training.recipe.best == "g-loss" and step > epoch_steps(training.recipe, plan.count):
+                self._judge("g-loss", mean, {})
+        if training.recipe.best == "swd" and plan.score_due(step, training.images):
+            self._score()
+        if plan.keep_due(step):
+            self._save(step_name(step))
+            if self.engine.leads:
+                self.folder.prune(self.habits.keep)
+
+    def _conclude(self) -> None:
+        """The last grid and the last score, where the last step had none; and the horizon, known by now."""
+        training, plan = self.training, self.training.plan
+        if plan.steps != training.step:
+            self._end_at(training.step)
+        if not plan.grid_due(training.step):
+            self._grid()
+        if training.recipe.best == "swd" and not plan.score_due(training.step, training.images):
+            self._score()
+
+    def _end_at(self, steps: int) -> None:
+        """Fix the horizon of a run in minutes, here and in run.json, so that a resumed run has the same."""
+        training = self.training
+        training.plan = training.plan.until(steps)
+        if self.engine.leads:
+            images = training.images + (steps - training.step) * training.recipe.batch
+            self.folder.save_info(horizon={"steps": steps, "images": images})
+
+    # What is said
+
+    def _emit(self, event: events.Event) -> None:
+        if self.engine.leads:
+            self.bus.emit(event)
+
+    def _announce(self) -> None:
+        training, info = self.training, self.folder.info
+        self._emit(
+            events.StartEvent(
+                event="start",
+                schema=events.SCHEMA,
+                name=self.folder.path.name,
+                recipe=training.recipe.name,
+                step=training.step,
+                steps=training.plan.steps,
+                minutes=training.plan.minutes,
+                images=training.images,
+                seconds=training.seconds,
+                epoch_steps=epoch_steps(training.recipe, training.plan.count),
+                data=info.get("data", {}).get("source"),
+                device=info.get("device", {}).get("name"),
+            )
+        )
+
+    def _end(self, reason: events.EndReason, message: str | None) -> None:
+        training = self.training
+        self._emit(
+            events.EndEvent(
+                event="end",
+                reason=reason,
+                step=training.step,
+                images=training.images,
+                seconds=training.seconds,
+                message=message,
+            )
+        )
+
+    def _stage(self) -> None:
+        """Say so where the next step is the first of a stage."""
+        training = self.training
+        leg = training.plan.leg(training.step + 1)
+        if leg.number and training.step == leg.after:
+            stages = training.recipe.stages
+            self._emit(
+                events.StageEvent(
+                    event="stage",
+                    step=training.step,
+                    stage=leg.number,
+                    stages=len(stages),
+                    changes=dict(stages[leg.number - 1].changes),
+                )
+            )
+
+    def _log(self, seen: Mapping[str, Tensor]) -> None:
+        training = self.training
+        training.settle()
+        numbers = self._read(seen)
+        self._emit(
+            events.StepEvent(
+                event="step",
+                step=training.step,
+                images=training.images,
+                seconds=training.seconds,
+                images_per_second=self.clock.speed(),
+                losses=dict(training.ledger.latest),
+                d_real=numbers.get("d_real"),
+                d_fake_before=numbers.get("d_fake_before"),
+                d_fake_after=numbers.get("d_fake_after"),
+                acc_real=numbers.get("acc_real"),
+                acc_fake=numbers.get("acc_fake"),
+                grad_norm={name: numbers.get(f"grad_norm/{name}") for name in training.optimizers},
+                lr={name: float(o.param_groups[0]["lr"]) for name, o in training.optimizers.items()},
+            )
+        )
+
+    def _read(self, seen: Mapping[str, Tensor]) -> dict[str, float]:
+        """What was seen, as numbers: one read from the device, averaged over the processes."""
+        if not seen:
+            return {}
+        values = torch.stack([value.detach().double().reshape(()) for value in seen.values()])
+        if self.engine.world > 1:
+            self.engine.average([values])
+        return dict(zip(seen, values.tolist(), strict=True))
+
+    # What is written
+
+    def _grid(self) -> None:
+        if self.habits.draw is not None and self.engine.leads:
+            path = self.habits.draw(self.training.generator, self.training.step)
+            shown = path.relative_to(self.folder.path).as_posix()
+            self._emit(events.GridEvent(event="grid", step=self.training.step, path=shown))
+
+    def _score(self) -> None:
+        self.training.settle()  # by all processes, before the leader goes its own way
+        if self.habits.score is not None and self.engine.leads:
+            score = self.habits.score(self.training.generator)
+            self._judge(score["name"], score["value"], score["levels"])
+
+    def _judge(self, name: str, value: float, levels: Mapping[str, float]) -> None:
+        """Report a score, and keep the generator that has the lowest so far."""
+        training = self.training
+        best = math.isfinite(value) and (training.best is None or value < training.best)
+        self._emit(
+            events.ScoreEvent(event="score", step=training.step, name=name, value=value, levels=dict(levels), best=best)
+        )
+        if best:
+            training.best = value
+            self._save("best")
+
+    def _save(self, name: str) -> None:
+        """Write a checkpoint of a state that is known to be finite."""
+        training = self.training
+        training.settle()
+        if name == "last":
+            self.clock.saved = self.clock.now()
+        if not self.engine.leads:
+            return
+        state = training.state_dict()
+        if not checkpoint.all_finite(state["weights"]):
+            raise DivergedError(f"a weight is not finite after step {training.step}")
+        path = self.folder.write(name, {**self.habits.extra, **state})
+        shown = path.relative_to(self.folder.path).as_posix()
+        self._emit(events.CheckpointEvent(event="checkpoint", step=training.step, name=name, path=shown))
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Inside, the first Ctrl-C or SIGTERM asks for a stop after this step; a second Ctrl-C stops at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def ask(number: int, frame: FrameType | None) -> None:
+            if self.signal is not None and number == signal.SIGINT:
+                raise KeyboardInterrupt
+            self.signal = number
+
+        old = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in old.items():
+                signal.signal(number, handler)

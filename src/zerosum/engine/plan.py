@@ -1,0 +1,103 @@
+"""When things happen in a run: its length in steps, its stages, its learning rate, and what is due at a step."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from zerosum.errors import UserError
+from zerosum.spec import Recipe
+
+
+def epoch_steps(recipe: Recipe, count: int) -> int:
+    """Steps of one epoch over `count` training samples: floor(share * count / batch), at least 1."""
+    if count < 1:
+        raise UserError("the data has no sample to train on")
+    return max(1, math.floor(count / recipe.batch * recipe.epoch_share))
+
+
+@dataclass(frozen=True)
+class Leg:
+    """The recipe in force after step `after`, up to where the next leg begins."""
+
+    after: int
+    recipe: Recipe
+    number: int  # of the stage, from 1; 0 where there are none
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run from beginning to end; `steps` is None while a run in minutes has not found its speed."""
+
+    legs: tuple[Leg, ...]
+    count: int
+    steps: int | None
+    minutes: float | None
+    begins: int = 0  # a branch begins at its parent's step
+
+    @classmethod
+    def of(cls, recipe: Recipe, count: int, begins: int = 0) -> Plan:
+        """The plan of a recipe over `count` training samples, going on after step `begins`."""
+        legs = []
+        after, current = begins, recipe
+        for number, stage in enumerate(recipe.stages, start=1):
+            current = current.override(stage.changes)
+            legs.append(Leg(after, current, number))
+            after += stage.steps or max(1, round((stage.epochs or 0) * epoch_steps(current, count)))
+        steps: int | None = after if legs else None
+        if recipe.epochs is not None:
+            steps = begins + max(1, round(recipe.epochs * epoch_steps(recipe, count)))
+        elif recipe.steps is not None:
+            steps = begins + recipe.steps
+        elif recipe.minutes is not None:
+            steps = None
+        return cls(tuple(legs) or (Leg(begins, recipe, 0),), count, steps, recipe.minutes, begins)
+
+    def until(self, steps: int) -> Plan:
+        """The same plan with its end at this step."""
+        return replace(self, steps=steps)
+
+    def images(self, step: int) -> int:
+        """Images of all steps after `begins` up to this one."""
+        ends = [leg.after for leg in self.legs[1:]] + [step]
+        spans = zip(self.legs, ends, strict=True)
+        return sum(max(0, min(end, step) - leg.after) * leg.recipe.batch for leg, end in spans)
+
+    def leg(self, step: int) -> Leg:
+        """The leg that step (from 1) belongs to."""
+        return max((leg for leg in self.legs if leg.after < step), key=lambda leg: leg.after, default=self.legs[0])
+
+    def lr_factor(self, step: int, recipe: Recipe) -> float:
+        """What step `step` multiplies every learning rate by; 1 while the horizon is unknown."""
+        if recipe.schedule == "constant" or self.steps is None:
+            return 1.0
+        progress = min(1.0, (step - 1 - self.begins) / max(1, self.steps - self.begins))
+        if recipe.schedule == "linear":
+            return 1.0 - progress
+        return 0.5 * (1.0 + math.cos(math.pi * progress))
+
+    def epoch_ends(self, step: int) -> bool:
+        """Whether an epoch of the current leg ends with this step."""
+        leg = self.leg(step)
+        return (step - leg.after) % epoch_steps(leg.recipe, self.count) == 0
+
+    def grid_due(self, step: int) -> bool:
+        recipe = self.leg(step).recipe
+        return step in recipe.grid_at or self._every(step, recipe.grid_epochs, recipe.grid_steps)
+
+    def keep_due(self, step: int) -> bool:
+        recipe = self.leg(step).recipe
+        return step in recipe.keep_at or self._every(step, recipe.keep_epochs, None)
+
+    def score_due(self, step: int, images: int) -> bool:
+        """Whether `images`, those seen with this step, have just passed a multiple of the interval."""
+        recipe = self.leg(step).recipe
+        return images // recipe.score_images > (images - recipe.batch) // recipe.score_images
+
+    def _every(self, step: int, epochs: float | None, steps: int | None) -> bool:
+        leg = self.leg(step)
+        if epochs is not None:
+            interval = max(1, round(epochs * epoch_steps(leg.recipe, self.count)))
+            if (step - leg.after) % interval == 0:
+                return True
+        return steps is not None and step % steps == 0

@@ -1,0 +1,169 @@
+"""A run is a folder: its run.json, its checkpoints by name, and the lock that keeps a second process out."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from zerosum.engine import checkpoint
+from zerosum.errors import CheckpointError, UserError
+from zerosum.spec import Recipe
+
+FORMAT = 1
+NAMED = ("last", "previous", "best")
+
+
+class RunFolder:
+    """The paths of a run, and what may be read from and written to them."""
+
+    def __init__(self, path: Path, info: dict[str, Any]) -> None:
+        self.path, self.info = path, info
+
+    @classmethod
+    def create(cls, path: Path, info: Mapping[str, Any]) -> RunFolder:
+        """Make the folder with its run.json; `UserError` where it is there already or can't be written."""
+        try:
+            path.mkdir(parents=True)
+            run = cls(path, {"format": FORMAT, **info})
+            run.save_info()
+        except FileExistsError:
+            raise UserError(
+                f"{path} is there already: give another --out, or go on with `zerosum resume {path}`"
+            ) from None
+        except OSError as error:
+            raise UserError(f"{path} can't be written ({error.strerror}): give another --out") from None
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """The run in that folder; `UserError` where there is none."""
+        if path.is_file():
+            checkpoint.refuse_pickle(path)
+        try:
+            info = json.loads((path / "run.json").read_bytes())
+            version = int(info["format"])
+        except (FileNotFoundError, NotADirectoryError):
+            raise UserError(f"{path} is not the folder of a run: it has no run.json") from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path / 'run.json'} can't be read: {error}") from None
+        if version > FORMAT:
+            raise UserError(
+                f"{path} was written by a newer zerosum (format {version}; this one reads {FORMAT}): update"
+            )
+        return cls(path, info)
+
+    @property
+    def recipe(self) -> Recipe:
+        return Recipe.from_dict(self.info["recipe"])
+
+    @property
+    def events(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def samples(self) -> Path:
+        return self.path / "samples"
+
+    def save_info(self, **changes: Any) -> None:
+        """Write run.json anew with these fields changed, so that a crash leaves the old one or the new one."""
+        self.info.update(changes)
+        beside = self.path / ".run.json.writing"
+        beside.write_text(json.dumps(self.info, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+        os.replace(beside, self.path / "run.json")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Inside, no other process trains in this folder; `UserError` where one does."""
+        lock = FileLock(self.path / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise UserError(f"another process is training in {self.path}: wait for it, or stop it") from None
+        except OSError as error:
+            raise UserError(
+                f"{self.path} can't be written ({error.strerror}): a run resumes where it can write"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    # Checkpoints
+
+    def checkpoint_path(self, name: str) -> Path:
+        return self.path / "checkpoints" / name
+
+    def checkpoints(self) -> list[str]:
+        """The names of those that are there: last, previous, best, then by step."""
+        there = {path.name for path in (self.path / "checkpoints").glob("*") if path.is_dir()}
+        steps = sorted(name for name in there if name.startswith("step-"))
+        return [name for name in NAMED if name in there] + steps
+
+    def resolve(self, name: str) -> str:
+        """The checkpoint that `last`, `best`, `previous` or a step stands for; `UserError` where it is not there."""
+        if re.fullmatch(r"\d+", name):
+            name = step_name(int(name))
+        there = self.checkpoints()
+        if name == "last" and name not in there and "previous" in there:
+            return "previous"  # a crash between two renames leaves this one
+        if name not in there:
+            has = ", ".join(there) or "none yet"
+            raise UserError(f"{self.path} has no checkpoint {name!r}; it has: {has}")
+        return name
+
+    def read(self, name: str) -> dict[str, Any]:
+        """The state of a checkpoint; `CheckpointError` names what is damaged and offers another one."""
+        name = self.resolve(name)
+        try:
+            return checkpoint.read(self.checkpoint_path(name))
+        except CheckpointError as error:
+            whole = [other for other in self.checkpoints() if other != name and self._is_whole(other)]
+            # The one before it comes first: `previous`, else the latest step.
+            whole.sort(key=lambda other: (other == "previous", other.startswith("step-"), other), reverse=True)
+            offer = (
+                f"this one is whole: --from {whole[0].removeprefix('step-').lstrip('0')}"
+                if whole
+                else "no other is whole"
+            )
+            raise CheckpointError(f"{error}; {offer}") from None
+
+    def _is_whole(self, name: str) -> bool:
+        try:
+            checkpoint.read(self.checkpoint_path(name))
+        except CheckpointError:
+            return False
+        return True
+
+    def write(self, name: str, state: Mapping[str, Any]) -> Path:
+        """Write a checkpoint under that name; what `last` was becomes `previous`."""
+        path = self.checkpoint_path(name)
+        checkpoint.write(path, state, previous=self.checkpoint_path("previous") if name == "last" else None)
+        return path
+
+    def prune(self, keep: int | None) -> None:
+        """Remove the oldest step checkpoints beyond `keep`; None keeps all."""
+        steps = [name for name in self.checkpoints() if name.startswith("step-")]
+        for name in steps[: max(0, len(steps) - keep)] if keep is not None else []:
+            shutil.rmtree(self.checkpoint_path(name), ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Clear what a crash left half written; only for the process that holds the lock."""
+        for path in (self.path / "checkpoints").glob(".*"):
+            old = re.fullmatch(r"\.(.+)\.(old|trash)", path.name)
+            home = path.parent / old[1] if old else None
+            if home is not None and not home.exists() and old is not None:
+                path.rename(home)  # the crash came between two renames: this is the whole one
+            else:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def step_name(step: int) -> str:
+    return f"step-{step:06d}"

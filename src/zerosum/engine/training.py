@@ -1,0 +1,155 @@
+"""One training in memory: game, optimizers, average, chance and counters; it takes steps, and saves all it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from zerosum.engine.draws import Streams
+from zerosum.engine.ema import Ema
+from zerosum.engine.engine import Engine
+from zerosum.engine.ledger import Ledger
+from zerosum.engine.plan import Plan
+from zerosum.games.base import Game, Terms, play_round
+from zerosum.spec import Player, Recipe
+
+State = dict[str, Any]
+
+
+class Training:
+    """All that a step changes. What `state_dict` holds is all that resuming needs."""
+
+    def __init__(self, game: Game, recipe: Recipe, plan: Plan, streams: Streams, engine: Engine) -> None:
+        self.game, self.plan, self.streams, self.engine = game, plan, streams, engine
+        self.step = plan.begins
+        self.images = 0
+        self.seconds = 0.0
+        self.best: float | None = None
+        self.ledger = Ledger()
+        self.recipe = recipe
+        self.optimizers = {
+            name: make_optimizer(network, recipe.players[name], engine.device)
+            for name, network in game.networks.items()
+        }
+        self.ema = Ema(self._raw_generator, recipe.ema, ramp=recipe.ema_ramp) if recipe.ema else None
+        self._norms: dict[str, Tensor] = {}
+        self._observe = False
+
+    @property
+    def _raw_generator(self) -> nn.Module:
+        return self.game.networks[self.game.generator]
+
+    @property
+    def generator(self) -> nn.Module:
+        """What samples are drawn from: the average where there is one, else G itself."""
+        return self.ema.network if self.ema else self._raw_generator
+
+    def enter(self, recipe: Recipe) -> None:
+        """Go on under this recipe (the next stage of the same run): rules, rates, batch."""
+        if recipe.game != self.recipe.game:
+            self.game.retell(recipe.game)
+        self.recipe = recipe
+
+    def take_step(self, *, observe: bool) -> Terms:
+        """Play one round. Returns what was seen, if `observe`; the loss terms go to the ledger."""
+        self.step += 1
+        recipe = self.plan.leg(self.step).recipe
+        if recipe is not self.recipe:
+            self.enter(recipe)
+        self._set_rates(self.plan.lr_factor(self.step, recipe))
+        self._observe, self._norms = observe, {}
+        self.streams.begin(self.step)
+        with self.engine.autocast():
+            terms, seen = play_round(self.game, self.step, recipe.batch, self.streams, self._update, observe=observe)
+        self.ledger.record(self.step, terms)
+        self.images += recipe.batch
+        if self.ema:
+            self.ema.update(self.step)
+        return {**seen, **{f"grad_norm/{name}": norm for name, norm in self._norms.items()}}
+
+    def _update(self, name: str, terms: Terms) -> None:
+        player = self.recipe.players[name]
+        if player.frozen:
+            return
+        norm = self.engine.step(
+            self.game.networks[name],
+            self.optimizers[name],
+            terms.values(),
+            clip=player.clip,
+            measure=self._observe,
+        )
+        if norm is not None:
+            self._norms[name] = norm
+
+    def _set_rates(self, factor: float) -> None:
+        for name, optimizer in self.optimizers.items():
+            player = self.recipe.players[name]
+            for group in optimizer.param_groups:
+                group["lr"] = player.lr * factor
+                if "betas" in group:
+                    group["betas"] = player.betas
+
+    def settle(self) -> None:
+        """Read the ledger; `DivergedError` where a term is not finite. All processes call this at the same step."""
+        values = self.ledger.values()
+        if values is not None and self.engine.world > 1:
+            self.engine.average([values])
+        self.ledger.settle(values)
+
+    def state_dict(self) -> State:
+        """A tree of tensors and JSON values; its first level names the files of a checkpoint."""
+        return {
+            "weights": {name: network.state_dict() for name, network in self.game.networks.items()},
+            "ema": self.ema.network.state_dict() if self.ema else {},
+            "optimizers": {name: optimizer_state(o) for name, o in self.optimizers.items()},
+            "chance": self.streams.state_dict(),
+            "game": self.game.state_dict(),
+            "ledger": self.ledger.state_dict(),
+            "counters": {
+                "step": self.step,
+                "images": self.images,
+                "seconds": self.seconds,
+                "best": self.best,
+            },
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from `state_dict` of a training of the same networks; other rates, batch and rules may differ."""
+        for name, network in self.game.networks.items():
+            network.load_state_dict(state["weights"][name])
+        if self.ema:
+            self.ema.network.load_state_dict(state["ema"] or state["weights"][self.game.generator])
+        for name, optimizer in self.optimizers.items():
+            load_optimizer_state(optimizer, state["optimizers"][name])
+        self.streams.load_state_dict(state["chance"])
+        self.game.load_state_dict(state["game"])
+        self.ledger.load_state_dict(state["ledger"])
+        counters = state["counters"]
+        self.step, self.images, self.seconds = counters["step"], counters["images"], counters["seconds"]
+        self.best = counters["best"]
+
+
+def make_optimizer(network: nn.Module, player: Player, device: torch.device) -> torch.optim.Optimizer:
+    """The optimizer that a player's recipe names, on the fastest path that the device has."""
+    weights = list(network.parameters())
+    if player.optimizer == "adam":
+        fused = device.type in ("cpu", "cuda")
+        return torch.optim.Adam(weights, lr=player.lr, betas=player.betas, eps=player.eps, fused=fused)
+    if player.optimizer == "rmsprop":
+        return torch.optim.RMSprop(weights, lr=player.lr, alpha=player.alpha, eps=player.eps, foreach=True)
+    return torch.optim.SGD(weights, lr=player.lr)
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer) -> State:
+    """Moments and step counts by the number of the parameter; rates are the recipe's and not kept."""
+    return {str(index): dict(moments) for index, moments in optimizer.state_dict()["state"].items()}
+
+
+def load_optimizer_state(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+    """The reverse of `optimizer_state`, under the rates that the optimizer has."""
+    groups = optimizer.state_dict()["param_groups"]
+    moments = {int(index): dict(values) for index, values in state.items()}
+    optimizer.load_state_dict({"state": moments, "param_groups": groups})

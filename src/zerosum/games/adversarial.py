@@ -1,0 +1,200 @@
+"""G against D, the game of Goodfellow et al. (arXiv 1406.2661), with the schedules that its descendants play."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from zerosum.errors import UserError
+from zerosum.games import GAMES
+from zerosum.games.base import Draws, Game, Move, Terms, Turn
+from zerosum.games.rules import AdversarialRules
+from zerosum.losses.adversarial import LOSSES
+from zerosum.losses.penalties import gradient_penalty, squared_gradient_norm
+
+View = Callable[[nn.Module, "Batch", "Batch"], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples and their classes."""
+
+    x: Tensor
+    y: Tensor | None
+
+    def head(self, count: int) -> Batch:
+        return Batch(self.x[:count], None if self.y is None else self.y[:count])
+
+    def detach(self) -> Batch:
+        return Batch(self.x.detach(), self.y)
+
+
+def see_joined(D: nn.Module, real: Batch, fake: Batch) -> tuple[Tensor, Tensor]:
+    """D judges real and fake in one batch, so its batch norm sees the mixture."""
+    y = None if real.y is None or fake.y is None else torch.cat([real.y, fake.y])
+    logits = D(torch.cat([real.x, fake.x]), y)
+    return logits[: len(real.x)], logits[len(real.x) :]
+
+
+def see_apart(D: nn.Module, real: Batch, fake: Batch) -> tuple[Tensor, Tensor]:
+    """D judges real and fake in two passes, so its batch norm sees each alone."""
+    return D(real.x, real.y), D(fake.x, fake.y)
+
+
+VIEWS: dict[str, View] = {"one-batch": see_joined, "two-batches": see_apart}
+
+
+@GAMES.register("adversarial")
+class Adversarial(Game):
+    """Two players, "G" and "D"; every variation is a field of `AdversarialRules`."""
+
+    generator = "G"
+    rules: AdversarialRules
+
+    def __init__(self, networks: Mapping[str, nn.Module], rules: AdversarialRules) -> None:
+        super().__init__(networks, rules)
+        self.d_turns = 0  # taken so far: lazy penalties count them
+        self.retell(rules)
+
+    def retell(self, rules: AdversarialRules) -> None:
+        """Go on under other rules (a new stage); `UserError` where they contradict each other."""
+        self.loss = LOSSES[rules.loss]
+        if rules.view == "two-steps" and not self.loss.separable:
+            raise UserError(f"loss {rules.loss} compares real with fake, so view cannot be two-steps: use two-batches")
+        self.rules = rules
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"d_turns": self.d_turns}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.d_turns = int(state["d_turns"])
+
+    def turns(self, step: int, batch: int, draws: Draws, observe: bool) -> Iterator[Turn]:
+        """D's turns and G's, in the order of the rules; neighbours share what the rules let them share."""
+        rules = self.rules
+        plays = {"D": rules.n_critic if step % rules.d_every == 0 else 0, "G": rules.g_turns}
+        second = "G" if rules.first == "D" else "D"
+        table = Table(self, batch, draws, observe)
+        if plays["D"] and rules.fakes == "same":
+            table.deal_fakes()
+        for name in (rules.first, second):
+            for index in range(plays[name]):
+                # Fakes are shared by the two turns on either side of the change of players, and by no others.
+                shares = plays["D"] > 0 and index == (plays[name] - 1 if name == rules.first else 0)
+                yield Turn(player=name, moves=partial(table.play[name], shares))
+
+
+class Table:
+    """What lies on the table in one round: the fakes that both players see, and the real batch of D's last turn."""
+
+    def __init__(self, game: Adversarial, batch: int, draws: Draws, observe: bool) -> None:
+        self.G, self.D = game.networks["G"], game.networks["D"]
+        self.game, self.rules, self.loss = game, game.rules, game.loss
+        self.draws, self.observe = draws, observe
+        self.batch = batch
+        self.d_batch = max(1, round(batch * game.rules.d_share))
+        self.play: dict[str, Callable[[bool], Iterator[Move]]] = {"D": self.play_d, "G": self.play_g}
+        self.real: Batch | None = None
+        self.z: tuple[Tensor, Tensor | None] | None = None
+        self.fake: Batch | None = None
+
+    def deal_fakes(self) -> None:
+        """Draw the round's shared fakes before any network is frozen, so that G's turn can go on with their graph."""
+        self.fake = self.draw_fakes(self.batch)
+
+    def draw_fakes(self, count: int) -> Batch:
+        self.z = self.draws.noise(count), self.draws.labels(count)
+        return Batch(self.G(*self.z), self.z[1])
+
+    def play_d(self, shares: bool) -> Iterator[Move]:
+        self.real = real = Batch(*self.draws.real(self.d_batch))
+        fake = self.fakes_for_d(shares, len(real.x))
+        self.game.d_turns += 1
+        if self.rules.view == "two-steps":
+            yield from self.judge_in_two_steps(real, fake)
+        else:
+            yield self.judge(real, fake)
+
+    def fakes_for_d(self, shares: bool, count: int) -> Batch:
+        if shares and self.fake is not None:
+            return self.fake.head(count).detach()
+        self.G.train(self.rules.fakes_mode == "train")
+        try:
+            return self.draw_fakes(self.d_batch).detach()
+        finally:
+            self.G.train()
+
+    def judge(self, real: Batch, fake: Batch) -> Move:
+        """One update of D on the sum of its real part, its fake part and the penalties that are due."""
+        due = self.game.d_turns % self.rules.penalty_every == 0
+        real.x.requires_grad_(due and self.rules.r1 > 0)
+        fake.x.requires_grad_(due and self.rules.r2 > 0)
+        real_logits, fake_logits = VIEWS[self.rules.view](self.D, real, fake)
+        real_part, fake_part = self.loss.d_terms(real_logits, fake_logits, self.rules)
+        terms = {"D/adv": self.rules.d_scale * (real_part.mean() + fake_part.mean())}
+        if due:
+            terms.update(self.penalties(real, fake, real_logits, fake_logits))
+        return Move(terms=terms, seen=self.seen_by_d(real_logits, fake_logits))
+
+    def judge_in_two_steps(self, real: Batch, fake: Batch) -> Iterator[Move]:
+        """D learns from the real batch, and then, already changed, from the fakes."""
+        real_logits = self.D(real.x, real.y)
+        yield Move(terms={"D/real": self.rules.d_scale * self.loss.d_real(real_logits, self.rules).mean()})
+        fake_logits = self.D(fake.x, fake.y)
+        fake_part = self.loss.d_fake(fake_logits, self.rules).mean()
+        yield Move(terms={"D/fake": self.rules.d_scale * fake_part}, seen=self.seen_by_d(real_logits, fake_logits))
+
+    def penalties(self, real: Batch, fake: Batch, real_logits: Tensor, fake_logits: Tensor) -> Terms:
+        """Those with a weight, each times the interval at which it is played (lazy regularization, 1912.04958)."""
+        rules, terms = self.rules, {}
+        if rules.r1:
+            terms["D/r1"] = rules.penalty_every * rules.r1 / 2 * squared_gradient_norm(real_logits, real.x).mean()
+        if rules.r2:
+            terms["D/r2"] = rules.penalty_every * rules.r2 / 2 * squared_gradient_norm(fake_logits, fake.x).mean()
+        if rules.gp:
+            epsilon = self.draws.uniform(self.d_batch)
+            penalty = gradient_penalty(self.D, real.x.detach(), fake.x.detach(), epsilon, real.y)
+            terms["D/gp"] = rules.penalty_every * rules.gp * penalty.mean()
+        return terms
+
+    def play_g(self, shares: bool) -> Iterator[Move]:
+        fake = self.fakes_for_g(shares)
+        logits = self.D(fake.x, fake.y)
+        real_logits = self.real_logits() if self.loss.needs_real else None
+        loss = self.loss.g_term(logits, real_logits, self.rules).mean()
+        seen = {"d_fake_after": self.loss.probability(logits.detach()).mean()} if self.observe else {}
+        yield Move(terms={"G/adv": loss}, seen=seen)
+
+    def fakes_for_g(self, shares: bool) -> Batch:
+        if shares and self.fake is not None:
+            fake, self.fake = self.fake, self.fake.detach()  # the graph serves one backward pass
+            if fake.x.requires_grad:
+                return fake
+        if self.rules.fakes == "same-z" and shares and self.z is not None and self.d_batch == self.batch:
+            return Batch(self.G(*self.z), self.z[1])
+        return self.draw_fakes(self.batch)
+
+    @torch.no_grad()
+    def real_logits(self) -> Tensor:
+        """D's view of as many real samples as G plays, for losses that compare: constant in G's turn."""
+        if self.real is None or self.d_batch != self.batch:
+            self.real = Batch(*self.draws.real(self.batch))
+        return self.D(self.real.x, self.real.y)  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def seen_by_d(self, real_logits: Tensor, fake_logits: Tensor) -> Terms:
+        """Mean D(x), mean D(G(z)), and the shares that D judges rightly."""
+        if not self.observe:
+            return {}
+        threshold = self.loss.threshold(self.rules)
+        return {
+            "d_real": self.loss.probability(real_logits).mean(),
+            "d_fake_before": self.loss.probability(fake_logits).mean(),
+            "acc_real": (real_logits > threshold).float().mean(),
+            "acc_fake": (fake_logits <= threshold).float().mean(),
+        }

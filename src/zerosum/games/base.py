@@ -1,0 +1,109 @@
+"""A game: named players with their networks, and rounds of turns in which one player at a time learns."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from zerosum.spec import Rules
+
+Terms = dict[str, Tensor]
+
+
+class Draws(Protocol):
+    """Where a round's chance comes from. Counts are global; a process gets its own slice."""
+
+    def real(self, count: int) -> tuple[Tensor, Tensor | None]:
+        """The next real samples and their classes."""
+
+    def noise(self, count: int) -> Tensor:
+        """z: (n, z_dim)."""
+
+    def labels(self, count: int) -> Tensor | None:
+        """Classes for G, distributed as the data's; None where G takes none."""
+
+    def uniform(self, count: int) -> Tensor:
+        """(n,) in [0, 1)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """One update of a player: the named terms (scalars) whose sum it descends, and what was seen on the way."""
+
+    terms: Terms
+    seen: Terms = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """A player's turn: `moves` computes each move when it is asked for, so after the update of the one before."""
+
+    player: str
+    moves: Callable[[], Iterator[Move]]
+
+
+class Game(ABC):
+    """Who plays, for what loss, sharing what. Knows neither optimizers nor devices nor files."""
+
+    def __init__(self, networks: Mapping[str, nn.Module], rules: Rules) -> None:
+        self.networks = dict(networks)
+        self.rules = rules
+
+    @abstractmethod
+    def retell(self, rules: Any) -> None:
+        """Go on under other rules (a new stage); `UserError` where they contradict each other."""
+
+    @abstractmethod
+    def turns(self, step: int, batch: int, draws: Draws, observe: bool) -> Iterator[Turn]:
+        """The turns of round `step` (from 1). `observe`: the moves also say what they saw."""
+
+    @property
+    @abstractmethod
+    def generator(self) -> str:
+        """The player whose network draws samples."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the game remembers between rounds: JSON values and tensors."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The reverse of `state_dict`."""
+        if state:
+            raise ValueError(f"this game remembers nothing, but was given {sorted(state)}")
+
+
+def play_round(
+    game: Game, step: int, batch: int, draws: Draws, update: Callable[[str, Terms], None], *, observe: bool = False
+) -> tuple[Terms, Terms]:
+    """Let each player take its turns, every other network frozen; `update` makes the step that a move asks for.
+
+    Returns the round's last value of every loss term and of everything seen, all of them still on the device.
+    """
+    terms: Terms = {}
+    seen: Terms = {}
+    for turn in game.turns(step, batch, draws, observe):
+        with only(turn.player, game.networks):
+            for move in turn.moves():
+                update(turn.player, move.terms)
+                terms.update({name: value.detach() for name, value in move.terms.items()})
+                seen.update(move.seen)
+    return terms, seen
+
+
+@contextmanager
+def only(player: str, networks: Mapping[str, nn.Module]) -> Iterator[None]:
+    """Inside, gradients reach the weights of this player and of no other."""
+    others = [parameter for name, net in networks.items() if name != player for parameter in net.parameters()]
+    held = [parameter for parameter in others if parameter.requires_grad]
+    for parameter in held:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in held:
+            parameter.requires_grad_(True)
