@@ -1,7 +1,7 @@
 """Conditional GAN (Mirza and Osindero 2014, arXiv 1411.1784, section 4.1): MLPs that are told the label.
 
 G maps z and y to hidden layers of their own, whose concatenation goes on; D does so with the image and
-y, in maxout units. The paper prints no argument of its dropout of 0.5 but where: after hidden layers.
+y, in maxout units. The paper has dropout of 0.5 in both; here it follows every hidden layer.
 """
 
 from __future__ import annotations
@@ -31,10 +31,9 @@ class CganGenerator(nn.Module):
         super().__init__()
         require_images(domain, "cgan-generator")
         self.z_dim, self.classes = z_dim, require_classes(domain, "cgan-generator")
-        self.from_z = nn.Sequential(nn.Linear(z_dim, z_units), nn.ReLU())
-        self.from_y = nn.Sequential(nn.Linear(self.classes, y_units), nn.ReLU())
+        self.from_z = nn.Sequential(nn.Linear(z_dim, z_units), nn.ReLU(), nn.Dropout(dropout))
+        self.from_y = nn.Sequential(nn.Linear(self.classes, y_units), nn.ReLU(), nn.Dropout(dropout))
         self.layers = nn.Sequential(
-            nn.Dropout(dropout),
             nn.Linear(z_units + y_units, units),
             nn.ReLU(),
             nn.Dropout(dropout),
@@ -69,10 +68,10 @@ class CganDiscriminator(nn.Module):
         super().__init__()
         require_images(domain, "cgan-discriminator")
         self.classes = require_classes(domain, "cgan-discriminator")
-        self.from_x = nn.Sequential(nn.Flatten(), Maxout(domain.channels * domain.size**2, x_units, x_pieces))
-        self.from_y = Maxout(self.classes, y_units, y_pieces)
+        pixels = domain.channels * domain.size**2
+        self.from_x = nn.Sequential(nn.Flatten(), Maxout(pixels, x_units, x_pieces), nn.Dropout(dropout))
+        self.from_y = nn.Sequential(Maxout(self.classes, y_units, y_pieces), nn.Dropout(dropout))
         self.layers = nn.Sequential(
-            nn.Dropout(dropout),
             Maxout(x_units + y_units, units, pieces),
             nn.Dropout(dropout),
             nn.Linear(units, 1),

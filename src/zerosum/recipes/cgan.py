@@ -1,0 +1,47 @@
+"""`cgan`: both players are told the label (Mirza and Osindero 2014, arXiv 1411.1784)."""
+
+from zerosum.games.rules import AdversarialRules
+from zerosum.spec import Player, Recipe
+
+RECIPE = Recipe(
+    name="cgan",
+    title="Conditional GAN of fully connected layers",
+    source="Mirza and Osindero 2014, arXiv 1411.1784, section 4.1",
+    notes=(
+        "The networks are the paper's for MNIST: ReLU layers in G, maxout in D, dropout of 0.5 in both, here after "
+        "every hidden layer.",
+        "Chosen: Adam 2e-4 with beta1 0.5 instead of the paper's SGD with growing momentum, z from a normal "
+        "distribution instead of a uniform one, 100 epochs.",
+        "`sample --class K` draws one class.",
+    ),
+    data="mnist",
+    sizes=(28, 32, 64),
+    value_range=(0.0, 1.0),
+    classes="required",
+    players={
+        "G": Player(
+            network="cgan-generator",
+            args={"z_dim": 100, "z_units": 200, "y_units": 1000, "units": 1200, "dropout": 0.5},
+            lr=2e-4,
+            betas=(0.5, 0.999),
+        ),
+        "D": Player(
+            network="cgan-discriminator",
+            args={
+                "x_units": 240,
+                "x_pieces": 5,
+                "y_units": 50,
+                "y_pieces": 5,
+                "units": 240,
+                "pieces": 4,
+                "dropout": 0.5,
+            },
+            lr=2e-4,
+            betas=(0.5, 0.999),
+        ),
+    },
+    game=AdversarialRules(view="two-batches", fakes="fresh"),
+    batch=100,
+    epochs=100,
+    grid=100,
+)
