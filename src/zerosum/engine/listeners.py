@@ -9,34 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zerosum.engine.events import Event, GridEvent, ScoreEvent, StepEvent
+from zerosum.eventlog import parse_event, read_events
 from zerosum.types import PathLike
+
+__all__ = ["EventLog", "TensorBoardLog", "read_events"]
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
-
-
-def _parse(line: bytes) -> dict[str, Any] | None:
-    """The object of one line, NaN and Infinity as None; None where the line is not an event."""
-    try:
-        fields = json.loads(line, parse_constant=lambda token: None)
-    except (ValueError, RecursionError):
-        return None
-    return fields if isinstance(fields, dict) and isinstance(fields.get("event"), str) else None
-
-
-def read_events(path: PathLike) -> Iterator[dict[str, Any]]:
-    """The events of a log in order, while it grows or after a crash.
-
-    A last line without its newline is still being written, or torn: it is left out, as is a line that is no
-    JSON object with an "event". The fields are as they were written; `check_event` checks them. A missing
-    file has no events.
-    """
-    if not Path(path).exists():
-        return
-    with Path(path).open("rb") as file:
-        for line in file:
-            if line.endswith(b"\n") and (fields := _parse(line)) is not None:
-                yield fields
 
 
 class EventLog:
@@ -66,7 +45,7 @@ class EventLog:
         The file is replaced as a whole, so that a crash leaves the old one or the new one.
         """
         lines = self.path.read_bytes().splitlines(keepends=True)
-        kept = [line for line in lines if _belongs(_parse(line), step)]
+        kept = [line for line in lines if _belongs(parse_event(line), step)]
         if len(kept) == len(lines):
             return
         beside = self.path.with_name(self.path.name + ".new")

@@ -11,7 +11,7 @@ from typing import Any, Generic, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from zerosum.engine.listeners import read_events
+from zerosum.eventlog import read_events
 from zerosum.types import PathLike
 
 Column = npt.NDArray[np.float64]

@@ -8,7 +8,6 @@ import os
 import shlex
 import time
 from collections.abc import Iterator, Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +63,8 @@ def _page(folder: Path) -> str:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    css = resources.files("zerosum.reporting").joinpath("report.css").read_text(encoding="utf-8")
     template = environment.get_template("report.html.j2")
-    return template.render(w=words, css=Markup(css), **_context(folder))
+    return template.render(w=words, **_context(folder))
 
 
 def _context(folder: Path) -> dict[str, Any]:
