@@ -1,0 +1,169 @@
+"""`zerosum recipes`: the list of published systems, or one of them with every number and every layer."""
+
+from __future__ import annotations
+
+import dataclasses
+import json as json_format
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from zerosum.cli import options
+from zerosum.cli.app import app
+from zerosum.cli.output import document, table, tell, undisturbed
+from zerosum.errors import UserError
+from zerosum.spec import Recipe
+from zerosum.types import Domain
+
+if TYPE_CHECKING:
+    from zerosum.networks.describe import Layer
+
+DIGIT, FACE = 28, 64  # pixels
+
+
+@app.command(rich_help_panel="Look")
+def recipes(
+    name: Annotated[str | None, typer.Argument(help="Show this one in full.")] = None,
+    json: options.Json = False,
+    diagram: Annotated[
+        Path | None, typer.Option(help="Write the networks as a picture, with NAME.", metavar="FILE.svg")
+    ] = None,
+) -> None:
+    """List the recipes; with NAME, every parameter and both networks layer by layer."""
+    if name is None:
+        if diagram is not None:
+            raise UserError("--diagram draws one recipe: name it, as in `zerosum recipes dcgan-lite --diagram a.svg`")
+        _list(json)
+    else:
+        _show(name, json, diagram)
+
+
+def _list(json: bool) -> None:
+    from zerosum.recipes import names, recipe
+
+    found = [recipe(name) for name in names()]
+    if json:
+        document([{"name": one.name, "title": one.title, "source": one.source, "needs": needs(one)} for one in found])
+    else:
+        tell(table(("recipe", "what", "needs", "source"), [(r.name, r.title, needs(r), r.source) for r in found]))
+        tell("\n`zerosum recipes NAME` shows one in full, `zerosum train NAME` runs it.")
+
+
+def needs(recipe: Recipe) -> str:
+    """What a recipe must be given: its source of data, and what it asks of it."""
+    if recipe.kind == "points":
+        return recipe.data or "points in the plane"
+    parts = [recipe.data or "a folder of images"]
+    if recipe.size is not None:
+        parts.append(f"{recipe.size}x{recipe.size}")
+    if recipe.channels is not None:
+        parts.append("grey" if recipe.channels == 1 else "colour")
+    if recipe.classes == "required":
+        parts.append("with labels")
+    return ", ".join(parts)
+
+
+def _show(name: str, json: bool, diagram: Path | None) -> None:
+    from zerosum.recipes import recipe
+
+    found = recipe(name)
+    with undisturbed(json):
+        networks = _networks(found)
+        if diagram is not None:
+            _draw(found, networks, diagram)
+    if json:
+        document({**found.to_dict(), "needs": needs(found), "settings": values(found), "networks": _plain(networks)})
+        return
+    tell(f"{found.name}: {found.title}\n\nsource    {found.source}\nneeds     {needs(found)}")
+    for note in found.notes:
+        tell(f"note      {note}")
+    tell(f"\nSettings, each for --set KEY=VALUE; the game is {found.game.kind}\n")
+    for key, value in values(found).items():
+        tell(f"  {key:<22} {_written(value)}")
+    for player, layers in networks.items():
+        tell(f"\n{_layers(player, found, layers)}")
+    if diagram is not None:
+        tell(f"\n{diagram}")
+    tell(f"\nzerosum train {name}")
+
+
+def values(recipe: Recipe) -> dict[str, Any]:
+    """Every setting by the dotted name that `--set` takes, with its value."""
+    fields = recipe.to_dict()
+    names = recipe.keys()
+    found = {}
+    for key in names:
+        player, _, rest = key.partition(".")
+        if not rest:
+            found[key] = fields[key] if key in fields else fields["game"][key]
+        else:
+            side = fields["players"][player]
+            found[key] = side["args"][rest] if rest in side["args"] else side[rest]
+    return found
+
+
+def _written(value: Any) -> str:
+    """A value as `--set` takes it: text as it is, everything else as JSON."""
+    return value if isinstance(value, str) else json_format.dumps(value, ensure_ascii=False)
+
+
+def _domain(recipe: Recipe) -> Domain:
+    """What the networks are shown for: the recipe's own data, or 64x64 colour images where it names none."""
+    if recipe.kind == "points":
+        return Domain(shape=(2,), value_range=recipe.value_range)
+    named = recipe.data is not None
+    fitting = sorted(size for size in recipe.sizes if size >= (DIGIT if named else FACE)) or sorted(recipe.sizes)
+    size = recipe.size or (fitting[0] if fitting else DIGIT if named else FACE)
+    classes = 10 if named and recipe.classes != "ignored" else None
+    return Domain(
+        shape=(recipe.channels or (1 if named else 3), size, size), classes=classes, value_range=recipe.value_range
+    )
+
+
+def _networks(recipe: Recipe) -> dict[str, list[Layer]]:
+    from zerosum.networks.describe import describe_player
+
+    return {name: describe_player(player, _domain(recipe)) for name, player in recipe.players.items()}
+
+
+def _layers(player: str, recipe: Recipe, layers: list[Layer]) -> str:
+    from zerosum.networks.describe import totals
+
+    parameters, multiply_adds = totals(layers)
+    network = recipe.players[player].network
+    head = f"{player}  {network}: {parameters:,} parameters, {multiply_adds:,} multiply-adds a sample"
+    rows = [
+        (
+            layer.name,
+            f"{layer.kind} {layer.settings}".strip(),
+            "x".join(map(str, layer.output)),
+            f"{layer.parameters:,}" if layer.parameters else "",
+            f"{layer.multiply_adds:,}" if layer.multiply_adds else "",
+        )
+        for layer in layers
+    ]
+    return f"{head}\n\n{table(('layer', 'what', 'output', 'parameters', 'multiply-adds'), rows)}"
+
+
+def _draw(recipe: Recipe, networks: dict[str, list[Layer]], path: Path) -> None:
+    from zerosum.networks.diagram import diagram
+    from zerosum.sampling.files import replacing
+
+    if path.suffix.lower() != ".svg":
+        raise UserError(f"--diagram {path}: the picture is an SVG, so give a name that ends in .svg")
+    with replacing(path) as partial:
+        partial.write_text(diagram(recipe.name, networks), encoding="utf-8")
+
+
+def _plain(networks: dict[str, list[Layer]]) -> dict[str, Any]:
+    from zerosum.networks.describe import totals
+
+    return {
+        player: {
+            "parameters": totals(layers)[0],
+            "multiply_adds": totals(layers)[1],
+            "layers": [dataclasses.asdict(layer) for layer in layers],
+        }
+        for player, layers in networks.items()
+    }

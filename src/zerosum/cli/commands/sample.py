@@ -1,0 +1,34 @@
+"""`zerosum sample`: draw from a run's generator into a grid, a folder of pictures, or an array."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from zerosum.cli import options
+from zerosum.cli.app import app
+from zerosum.cli.output import tell
+
+
+@app.command(rich_help_panel="Go on")
+def sample(
+    run: options.Run,
+    n: Annotated[int, typer.Option("-n", "--number", min=1, help="How many.")] = 64,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same pictures.")] = 0,
+    label: Annotated[str | None, typer.Option("--class", help="Draw this class only, by name or number.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="FILE.png: a grid; FILE.npz: uint8 (N, H, W, C); else a folder of PNGs (default: a grid in RUN)."
+        ),
+    ] = None,
+    checkpoint: options.Checkpoint = None,
+    device: Annotated[Literal["cpu", "cuda", "mps"], typer.Option(help="Where to compute.")] = "cpu",
+) -> None:
+    """Draw from the generator that a run has trained."""
+    from zerosum import api
+
+    written = api.sample(run, n, seed=seed, label=label, out=out, checkpoint=checkpoint, device=device)
+    tell(str(written))

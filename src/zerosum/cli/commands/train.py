@@ -1,0 +1,50 @@
+"""`zerosum train`: a recipe, its data and a length in; a run folder out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from zerosum import recipes
+from zerosum.cli import options
+from zerosum.cli.app import app
+
+
+@app.command(rich_help_panel="Train")
+def train(
+    recipe: Annotated[str, typer.Argument(help="A name that `zerosum recipes` lists.", metavar="RECIPE")] = "quick",
+    data: Annotated[
+        str | None, typer.Option(help="digits, mnist, fashion-mnist, folder:PATH, ring or grid.", metavar="SOURCE")
+    ] = None,
+    minutes: options.Minutes = None,
+    steps: options.Steps = None,
+    epochs: options.Epochs = None,
+    lr: options.Lr = None,
+    beta1: options.Beta1 = None,
+    batch: options.Batch = None,
+    size: options.Size = None,
+    flip: options.Flip = None,
+    seed: options.Seed = None,
+    set_: options.Settings = None,
+    out: options.Out = None,
+    keep: options.Keep = None,
+    save_every: options.SaveEvery = None,
+    quiet: options.Quiet = False,
+    device: options.Device = "auto",
+    precision: options.Precision = "32-true",
+    per_class: Annotated[bool, typer.Option("--per-class", help="One model for each label: a fleet.")] = False,
+) -> int:
+    """Train a recipe: `zerosum train` alone draws digits in about two minutes."""
+    length = options.length(minutes=minutes, steps=steps, epochs=epochs)
+    changes = options.settings(set_, lr=lr, beta1=beta1, batch=batch, size=size, flip=flip, seed=seed)
+    # What the recipe itself can refuse is refused before anything slow is imported or anything is written.
+    recipes.recipe(recipe).override({**changes, **length})
+
+    from zerosum import api
+    from zerosum.cli.outcome import listeners, tell_outcome
+
+    saving: dict[str, Any] = {"out": out, "keep": keep, "save_every": save_every}
+    where: dict[str, Any] = {"device": device, "precision": precision, "per_class": per_class}
+    run = api.train(recipe, data, settings=changes, listeners=listeners(quiet), **length, **saving, **where)
+    return tell_outcome(run, quiet=quiet)
