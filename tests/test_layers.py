@@ -1,0 +1,51 @@
+"""The floors of the house: an import goes down, never up, and never sideways between folders of one floor."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "src" / "zerosum"
+FLOORS = (
+    ("errors", "types", "spec", "registry", "eventlog"),
+    ("data", "networks", "losses", "augment"),
+    ("games",),
+    ("engine", "metrics", "watch", "sampling", "export", "reporting"),
+    ("recipes",),
+    ("api",),
+    ("cli", "studio"),
+)
+FLOOR = {part: level for level, parts in enumerate(FLOORS) for part in parts}
+DOORS = {"__init__.py", "__main__.py"}  # of the package itself: they open onto every floor
+ALLOWED = {
+    ("spec", "games"): "reading a recipe from JSON needs the kinds of rules, which are plain data",
+}
+FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.relative_to(PACKAGE).as_posix() not in DOORS]
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The parts of zerosum that a file imports, wherever in the file it does so."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: a relative import hides its floor"
+            names = [node.module or ""]
+            if node.module == "zerosum":
+                names = [f"zerosum.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        yield from (name.split(".")[1] for name in names if name.startswith("zerosum."))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_imports_go_down(path: Path) -> None:
+    part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    assert part in FLOOR, f"{part} has no floor yet"
+    for other in set(imported(path)) - {part, "__version__"}:
+        if FLOOR[part] == 0 == FLOOR[other] or (part, other) in ALLOWED:
+            continue
+        assert FLOOR[other] < FLOOR[part], f"{path.name}: {part} may not import {other}"
