@@ -1,7 +1,8 @@
 """Conditional GAN (Mirza and Osindero 2014, arXiv 1411.1784, section 4.1): MLPs that are told the label.
 
 G maps z and y to hidden layers of their own, whose concatenation goes on; D does so with the image and
-y, in maxout units. The paper has dropout of 0.5 in both; here it follows every hidden layer.
+y, in maxout units. The paper has dropout of 0.5 in both; here it follows every hidden layer. The
+initialisation is that of 1406.2661.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
-from zerosum.networks.layers import Maxout, one_hot, output_activation, require_classes, require_images
+from zerosum.networks.layers import Maxout, one_hot, output_activation, require_classes, require_images, uniform_init
 from zerosum.types import Domain
 
 
@@ -41,6 +42,7 @@ class CganGenerator(nn.Module):
             output_activation(domain),
             nn.Unflatten(1, domain.shape),
         )
+        uniform_init(self, 0.05)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         assert y is not None, "a conditional generator is called with labels"
@@ -76,6 +78,7 @@ class CganDiscriminator(nn.Module):
             nn.Dropout(dropout),
             nn.Linear(units, 1),
         )
+        uniform_init(self, 0.005)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         assert y is not None, "a conditional discriminator is called with labels"

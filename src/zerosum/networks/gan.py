@@ -1,8 +1,8 @@
 """The original GAN (Goodfellow et al. 2014, arXiv 1406.2661): for images its MLPs, for points smaller ones.
 
 For images G is of rectifiers with a sigmoid, D of maxout with dropout; the paper gives no widths, and
-those here are of the code that its authors published. For 2-D points both have two hidden ReLU layers,
-as in the toy experiments of 1611.02163 and 1705.07761.
+those here are of the code that its authors published, as is the initialisation, without which D wins
+at once. For 2-D points both have two hidden ReLU layers, as toy experiments do (1611.02163, 1705.07761).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
-from zerosum.networks.layers import Maxout, output_activation
+from zerosum.networks.layers import Maxout, output_activation, uniform_init
 from zerosum.types import Domain
 
 
@@ -38,6 +38,8 @@ class GanGenerator(nn.Module):
         if images:
             layers += [output_activation(domain), nn.Unflatten(1, domain.shape)]
         self.layers = nn.Sequential(*layers)
+        if images:
+            uniform_init(self, 0.05)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         samples: Tensor = self.layers(z)
@@ -74,6 +76,7 @@ class GanDiscriminator(nn.Module):
                 nn.Dropout(dropout),
                 nn.Linear(units, 1),
             )
+            uniform_init(self, 0.005)
         else:
             self.layers = nn.Sequential(
                 nn.Linear(inputs, points_width),

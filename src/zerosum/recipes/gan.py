@@ -16,6 +16,7 @@ RECIPE = Recipe(
         "a uniform one, and the length.",
     ),
     data="mnist",
+    kind="any",
     sizes=(28, 32, 64),
     value_range=(0.0, 1.0),
     players={

@@ -1,0 +1,223 @@
+"""What every registered network must do, at each size and channel count that its recipe supports."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from zerosum.errors import UserError
+from zerosum.networks import NETWORKS, build
+from zerosum.networks.describe import describe_player, totals
+from zerosum.networks.diagram import diagram
+from zerosum.recipes import names, recipe
+from zerosum.spec import Player
+from zerosum.types import Domain
+
+
+@dataclass(frozen=True)
+class Case:
+    """A recipe on one kind of data."""
+
+    recipe: str
+    domain: Domain
+
+    def __str__(self) -> str:
+        return f"{self.recipe}-{'x'.join(map(str, self.domain.shape))}-{self.domain.classes}"
+
+    def player(self, name: str) -> Player:
+        return recipe(self.recipe).players[name]
+
+    def network(self, name: str) -> nn.Module:
+        torch.manual_seed(0)
+        return build(self.player(name), self.domain)
+
+    def labels(self, count: int) -> Tensor | None:
+        return None if self.domain.classes is None else torch.arange(count) % self.domain.classes
+
+
+def cases() -> list[Case]:
+    found = [Case("gan", Domain(shape=(2,)))]
+    for name in names():
+        told = recipe(name)
+        classes: tuple[int | None, ...] = {"ignored": (None,), "optional": (None, 3), "required": (3,)}[told.classes]
+        for size in (told.size,) if told.size else told.sizes:
+            for channels in (told.channels,) if told.channels else (1, 3):
+                for count in classes:
+                    shape = (channels, size, size)
+                    found.append(Case(name, Domain(shape=shape, classes=count, value_range=told.value_range)))
+    return found
+
+
+CASES = cases()
+each_case = pytest.mark.parametrize("case", CASES, ids=str)
+one_of_each = pytest.mark.parametrize("case", {case.recipe: case for case in reversed(CASES)}.values(), ids=str)
+
+
+@functools.cache
+def z_dim(case: Case) -> int:
+    network = case.network("G")
+    assert isinstance(network.z_dim, int)
+    return network.z_dim
+
+
+@each_case
+def test_g_draws_samples_of_the_domain_and_d_gives_a_logit_for_each(case: Case) -> None:
+    G, D = case.network("G"), case.network("D")
+    y = case.labels(3)
+    fake = G(torch.randn(3, z_dim(case)), y)
+    assert fake.shape == (3, *case.domain.shape)
+    assert fake.dtype == torch.float32
+    if len(case.domain.shape) == 3:
+        low, high = case.domain.value_range
+        assert low <= fake.min().item()
+        assert fake.max().item() <= high
+        assert fake.std().item() > 0
+    assert D(fake, y).shape == (3,)
+
+
+@each_case
+def test_one_sample_can_be_drawn_alone_in_eval_mode(case: Case) -> None:
+    G = case.network("G").eval()
+    z, y = torch.randn(4, z_dim(case)), case.labels(4)
+    alone = G(z[1:2], None if y is None else y[1:2])
+    torch.testing.assert_close(alone, G(z, y)[1:2], atol=1e-5, rtol=1e-4)
+
+
+@one_of_each
+def test_gradients_reach_every_parameter_of_both_players(case: Case) -> None:
+    G, D = case.network("G"), case.network("D")
+    with torch.no_grad():  # a layer that starts at zero may hide those behind it
+        for value in [*G.parameters(), *D.parameters()]:
+            value.add_(torch.randn_like(value) * 0.01)
+    y = case.labels(8)
+    D(G(torch.randn(8, z_dim(case)), y), y).square().sum().backward()
+    for name, value in [*G.named_parameters(), *D.named_parameters()]:
+        assert value.grad is not None, name
+        assert value.grad.isfinite().all(), name
+        assert value.grad.abs().max().item() > 0, name
+
+
+@one_of_each
+def test_a_gradient_penalty_can_be_learned_from(case: Case) -> None:
+    D, y = case.network("D"), case.labels(4)
+    x = torch.rand(4, *case.domain.shape, requires_grad=True)
+    (slope,) = torch.autograd.grad(D(x, y).sum(), x, create_graph=True)
+    slope.flatten(1).norm(2, dim=1).sum().backward()
+    gradients = [value.grad for value in D.parameters() if value.grad is not None]
+    assert any(gradient.abs().max().item() > 0 for gradient in gradients)
+    assert all(gradient.isfinite().all() for gradient in gradients)
+
+
+@one_of_each
+def test_networks_work_in_float64(case: Case) -> None:
+    G, D = case.network("G").double(), case.network("D").double()
+    y = case.labels(2)
+    fake = G(torch.randn(2, z_dim(case), dtype=torch.float64), y)
+    assert fake.dtype == torch.float64
+    assert D(fake, y).dtype == torch.float64
+
+
+@pytest.mark.parametrize("case", {c.recipe: c for c in CASES if len(c.domain.shape) == 3}.values(), ids=str)
+def test_channels_last_changes_nothing_but_the_order_in_memory(case: Case) -> None:
+    G, D = case.network("G").eval(), case.network("D").eval()
+    z, y = torch.randn(2, z_dim(case)), case.labels(2)
+    fake = G(z, y)
+    logits = D(fake, y)
+    last = torch.channels_last
+    G, D = G.to(memory_format=last), D.to(memory_format=last)  # type: ignore[call-overload]
+    torch.testing.assert_close(G(z, y), fake, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(D(fake.to(memory_format=last), y), logits, atol=1e-5, rtol=1e-4)
+
+
+@one_of_each
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(case: Case) -> None:
+    for name in ("G", "D"):
+        first, again = case.network(name).state_dict(), case.network(name).state_dict()
+        assert all(torch.equal(value, again[key]) for key, value in first.items())
+        torch.manual_seed(1)
+        other = build(case.player(name), case.domain).state_dict()
+        assert any(not torch.equal(value, other[key]) for key, value in first.items())
+
+
+@each_case
+def test_description_on_the_meta_device_has_every_parameter_and_ends_at_the_networks_output(case: Case) -> None:
+    for name, shape in (("G", case.domain.shape), ("D", None)):
+        layers = describe_player(case.player(name), case.domain)
+        assert totals(layers)[0] == sum(value.numel() for value in case.network(name).parameters())
+        assert totals(layers)[1] > 0
+        if shape is not None:
+            assert layers[-1].output == shape
+
+
+@one_of_each
+def test_every_recipe_can_be_drawn(case: Case) -> None:
+    players = {name: describe_player(case.player(name), case.domain) for name in ("G", "D")}
+    assert diagram(case.recipe, players).startswith("<svg")
+
+
+def test_every_registered_network_is_used_by_a_recipe() -> None:
+    assert set(NETWORKS) == {player.network for name in names() for player in recipe(name).players.values()}
+
+
+@pytest.mark.parametrize("network", sorted({case.player(p).network for case in CASES for p in "GD"}))
+def test_points_are_refused_in_one_line_by_networks_for_images(network: str) -> None:
+    if network.startswith("gan-"):
+        assert build(Player(network=network), Domain(shape=(2,))) is not None
+        return
+    with pytest.raises(UserError) as refusal:
+        build(Player(network=network), Domain(shape=(2,)))
+    assert "\n" not in str(refusal.value)
+
+
+def test_an_unknown_argument_is_an_error_with_the_nearest_one() -> None:
+    with pytest.raises(UserError, match="no argument 'widht'; did you mean width"):
+        build(Player(network="dcgan-generator", args={"widht": 8}), Domain(shape=(1, 28, 28)))
+    with pytest.raises(UserError, match="no network 'dcgan-generater'; did you mean dcgan-generator"):
+        build(Player(network="dcgan-generater"), Domain(shape=(1, 28, 28)))
+
+
+@pytest.mark.parametrize("size", [8, 17, 22, 36, 46])
+def test_dcgan_refuses_sizes_that_are_no_small_base_doubled(size: int) -> None:
+    if size == 8:  # 4 doubled once
+        layers = describe_player(Player(network="dcgan-generator"), Domain(shape=(1, 8, 8)))
+        assert [layer.output for layer in layers if layer.kernel] == [(64, 4, 4), (1, 8, 8)]
+        return
+    with pytest.raises(UserError, match=f"size {size} is not one that DCGAN can make"):
+        build(Player(network="dcgan-generator"), Domain(shape=(1, size, size)))
+
+
+def test_tutorial_networks_make_28_pixels_and_no_others() -> None:
+    for name in ("dcgan-smooth", "dcgan-lite", "dcgan-k2"):
+        for player in recipe(name).players.values():
+            with pytest.raises(UserError, match="size 32 is not one that"):
+                build(player, Domain(shape=(1, 32, 32)))
+
+
+def test_a_conditional_gan_needs_labels() -> None:
+    with pytest.raises(UserError, match="cgan-generator needs labels"):
+        build(Player(network="cgan-generator"), Domain(shape=(1, 28, 28)))
+
+
+def test_the_label_changes_what_both_players_of_cgan_see() -> None:
+    case = Case("cgan", Domain(shape=(1, 28, 28), classes=10, value_range=(0.0, 1.0)))
+    G, D = case.network("G").eval(), case.network("D").eval()
+    z = torch.randn(1, 100).repeat(2, 1)
+    fake = G(z, torch.tensor([3, 8]))
+    assert not torch.allclose(fake[0], fake[1])
+    logits = D(fake[:1].repeat(2, 1, 1, 1), torch.tensor([3, 8]))
+    assert logits[0].item() != logits[1].item()
+
+
+def test_dropout_acts_in_train_mode_in_either_players_turn() -> None:
+    for name in ("dcgan-smooth", "dcgan-lite", "dcgan-k2"):
+        case = next(case for case in CASES if case.recipe == name)
+        D, x = case.network("D"), torch.rand(2, 1, 28, 28)
+        assert not torch.equal(D(x), D(x))
+        D.requires_grad_(False)  # as in G's turn
+        assert not torch.equal(D(x), D(x))
+        D.eval()
+        assert torch.equal(D(x), D(x))
