@@ -64,7 +64,9 @@ def read_files(path: Path) -> Iterator[File | Skipped]:
         with path.open("rb") as file:
             start = file.read(8)
     except OSError as error:
-        raise UserError(f"can't open {path}: {_reason(error)}; expected a folder, tar or zip of images") from None
+        raise UserError(
+            f"can't open {shown(path)}: {_reason(error)}; expected a folder, tar or zip of images"
+        ) from None
     yield from _read_zip(path) if start.startswith(b"PK") else _read_tar(path, start)
 
 
@@ -73,8 +75,8 @@ def stamp(path: Path) -> str:
 
     A change that keeps size, modification and status time goes unnoticed.
     """
-    digest = hashlib.sha256(os.fsencode(os.path.realpath(path)))
     entries: Iterator[_Found | Skipped] = _walk(path) if _is_folder(path) else iter([_Found("", path, path.stat())])
+    digest = hashlib.sha256(os.fsencode(os.path.realpath(path)))
     for entry in entries:
         if isinstance(entry, _Found):
             status = entry.status
@@ -90,15 +92,15 @@ def _is_folder(path: Path) -> bool:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else _reason(error)
-        raise UserError(f"can't open {path}: {reason}; expected a folder, tar or zip of images") from None
+        raise UserError(f"can't open {shown(path)}: {reason}; expected a folder, tar or zip of images") from None
     if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
-        raise UserError(f"{path} is neither a file nor a folder; expected a folder, tar or zip of images")
+        raise UserError(f"{shown(path)} is neither a file nor a folder; expected a folder, tar or zip of images")
     return stat.S_ISDIR(mode)
 
 
-def _shown(name: str) -> str:
-    """The name as it can be printed and written as UTF-8, whatever bytes it was made of."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+def shown(name: str | Path) -> str:
+    """The name or path as it can be printed and written as UTF-8, whatever bytes it was made of."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(name))
 
 
 def _hidden(name: str) -> bool:
@@ -107,7 +109,7 @@ def _hidden(name: str) -> bool:
 
 def _reason(error: BaseException) -> str:
     text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-    return " ".join(_shown(text).split())[:200]
+    return " ".join(shown(text).split())[:200]
 
 
 # Folders
@@ -130,7 +132,7 @@ def _walk(root: Path) -> Iterator[_Found | Skipped]:
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as error:
-            yield Skipped(name=_shown(prefix) or ".", reason=f"a folder that can't be read: {_reason(error)}")
+            yield Skipped(name=shown(prefix) or ".", reason=f"a folder that can't be read: {_reason(error)}")
             continue
         folders = []
         for entry in entries:
@@ -140,16 +142,16 @@ def _walk(root: Path) -> Iterator[_Found | Skipped]:
             try:
                 status = entry.stat()
             except OSError as error:
-                yield Skipped(name=_shown(name), reason=_link_reason(entry, error))
+                yield Skipped(name=shown(name), reason=_link_reason(entry, error))
                 continue
             if stat.S_ISREG(status.st_mode):
-                yield _Found(_shown(name), Path(entry.path), status)
+                yield _Found(shown(name), Path(entry.path), status)
             elif not stat.S_ISDIR(status.st_mode):
-                yield Skipped(name=_shown(name), reason="not a regular file")
+                yield Skipped(name=shown(name), reason="not a regular file")
             elif entry.is_symlink() and _related(os.path.realpath(entry.path), real_root):
-                yield Skipped(name=_shown(name), reason="a symlink loop: it leads back into this folder")
+                yield Skipped(name=shown(name), reason="a symlink loop: it leads back into this folder")
             elif _identity(status) in seen:
-                yield Skipped(name=_shown(name), reason="a link to a folder that is read already")
+                yield Skipped(name=shown(name), reason="a link to a folder that is read already")
             else:
                 seen.add(_identity(status))
                 folders.append((Path(entry.path), f"{name}/"))
@@ -215,11 +217,11 @@ def _read_zip(path: Path) -> Iterator[File | Skipped]:
     try:
         archive = zipfile.ZipFile(path)
     except READ_ERRORS as error:
-        raise UserError(f"can't read {path} as a zip: {_reason(error)}; expected one of images") from None
+        raise UserError(f"can't read {shown(path)} as a zip: {_reason(error)}; expected one of images") from None
     with archive:
         for member in archive.infolist():
             name = _clean(member.filename)
-            shown = _shown(name)
+            printed = shown(name)
             if member.is_dir():
                 continue
             refusal = _refusal(name)
@@ -228,13 +230,13 @@ def _read_zip(path: Path) -> Iterator[File | Skipped]:
             if member.file_size > max(FREE_BYTES, MAX_RATIO * member.compress_size):
                 refusal = refusal or "a decompression bomb: it grows more than a hundredfold"
             if refusal:
-                yield Skipped(name=shown, reason=refusal)
+                yield Skipped(name=printed, reason=refusal)
                 continue
             try:
                 with archive.open(member) as file:
-                    yield _bounded(shown, file, member.file_size)
+                    yield _bounded(printed, file, member.file_size)
             except READ_ERRORS as error:
-                yield Skipped(name=shown, reason=f"can't be read: {_reason(error)}")
+                yield Skipped(name=printed, reason=f"can't be read: {_reason(error)}")
 
 
 class _BombError(Exception):
@@ -286,7 +288,7 @@ def _read_tar(path: Path, start: bytes) -> Iterator[File | Skipped]:
                 archive = tarfile.TarFile(fileobj=cast(IO[bytes], stream))
             except (*READ_ERRORS, _BombError) as error:
                 raise UserError(
-                    f"{path} is not a folder, tar or zip of images ({_reason(error)}); expected one of these"
+                    f"{shown(path)} is not a folder, tar or zip of images ({_reason(error)}); expected one of these"
                 ) from None
             yield from _members(archive, stream, path.name)
 
@@ -309,12 +311,12 @@ def _members(archive: tarfile.TarFile, stream: _Stream, name: str) -> Iterator[F
             raise tarfile.ReadError(f"a damaged header at byte {archive.offset}")
     except (*READ_ERRORS, _BombError) as error:
         bomb = "a decompression bomb: " if isinstance(error, _BombError) else ""
-        yield Skipped(name=_shown(name), reason=f"the rest of it can't be read: {bomb}{_reason(error)}")
+        yield Skipped(name=shown(name), reason=f"the rest of it can't be read: {bomb}{_reason(error)}")
 
 
 def _member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> File | Skipped | None:
     name = _clean(member.name)
-    shown = _shown(name)
+    printed = shown(name)
     refusal = _refusal(name)
     if member.isdir() and not refusal:
         return None
@@ -325,11 +327,11 @@ def _member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> File | Skipped
     elif not member.isreg():
         refusal = refusal or "not a regular file"
     if refusal:
-        return Skipped(name=shown, reason=refusal)
+        return Skipped(name=printed, reason=refusal)
     try:
         file = archive.extractfile(member)
         assert file is not None  # it is a regular file
         with file:
-            return _bounded(shown, file, member.size)
+            return _bounded(printed, file, member.size)
     except READ_ERRORS as error:
-        return Skipped(name=shown, reason=f"can't be read: {_reason(error)}")
+        return Skipped(name=printed, reason=f"can't be read: {_reason(error)}")

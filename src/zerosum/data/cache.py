@@ -46,14 +46,22 @@ def cannot_write(folder: Path, error: OSError) -> UserError:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """The file appears whole or not at all; its folder is made. `UserError` where it can't be written."""
+    """The file appears whole or not at all; its folder is made. `OSError` where it can't be written."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(data)
         os.replace(part, path)
-    except OSError as error:
+    except OSError:
         part.unlink(missing_ok=True)
+        raise
+
+
+def keep(path: Path, data: bytes) -> None:
+    """Writes a file of the cache; `UserError` where that can't be."""
+    try:
+        write_atomically(path, data)
+    except OSError as error:
         raise cannot_write(path.parent, error) from None
 
 

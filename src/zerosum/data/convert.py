@@ -41,7 +41,7 @@ def scan(path: Path) -> Scan:
     known = _recall(record)
     if known is None:
         known = _scan(path)
-        cache.write_atomically(record, json.dumps(asdict(known)).encode())
+        cache.keep(record, json.dumps(asdict(known)).encode())
     return known
 
 
@@ -100,7 +100,7 @@ def open_images(path: Path, name: str, size: int | None, sizes: tuple[int, ...],
 def _nothing(path: Path, skipped: Sequence[Skipped]) -> UserError:
     first = f", the first is {skipped[0].name}: {skipped[0].reason}" if skipped else ""
     return UserError(
-        f"{path} has no image that can be read ({len(skipped)} files skipped{first}); "
+        f"{archive.shown(path)} has no image that can be read ({len(skipped)} files skipped{first}); "
         "expected a folder, tar or zip of images"
     )
 

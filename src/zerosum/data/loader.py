@@ -89,13 +89,7 @@ class Feed:
             mirrored = self._rows.view(count, *self._shape).flip(-1).view(count, -1)
             self._rows, self._mirror = torch.cat([self._rows, mirrored]), count
         self._y = None if split.labels is None else torch.from_numpy(np.array(split.labels)).to(device)
-        shuffled = draw == "shuffle"
-        self._order = _Stream(
-            seed,
-            0,
-            count if shuffled else BLOCK,
-            (lambda random: random.permutation(count).astype(np.int64, copy=False)) if shuffled else _uniform(count),
-        )
+        self._order = _permutations(seed, count) if draw == "shuffle" else _Stream(seed, 0, BLOCK, _uniform(count))
         self._flips = _Stream(seed, 1, BLOCK, _uniform(2))
         self._classes = _Stream(seed, 2, BLOCK, _uniform(count))
         self._drawn = 0
@@ -177,6 +171,10 @@ class Feed:
         if (self._low, self._high) != (0.0, 1.0):
             scaled = scaled.mul_(self._high - self._low).add_(self._low)  # a third of the time of torch.lerp
         return scaled.to(self._dtype)
+
+
+def _permutations(seed: int, count: int) -> _Stream:
+    return _Stream(seed, 0, count, lambda random: random.permutation(count).astype(np.int64, copy=False))
 
 
 def _uniform(below: int) -> Callable[[np.random.RandomState], Indices]:

@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw
 from zerosum.data.cache import write_atomically
 from zerosum.data.dataset import Dataset, Skipped, open_dataset, resolve
 from zerosum.data.sources import SOURCES, Request, Surveyed
+from zerosum.errors import UserError
 
 ROWS = 5
 TILE = 128  # pixels of one picture in the grid, about
@@ -38,7 +39,12 @@ def show(dataset: Dataset, path: Path) -> dict[str, Any]:
     picture = _grid(dataset) if dataset.kind == "images" else _scatter(dataset)
     png = io.BytesIO()
     picture.save(png, format="PNG")
-    write_atomically(path, png.getvalue())
+    try:
+        write_atomically(path, png.getvalue())
+    except OSError as error:
+        raise UserError(
+            f"can't write {path}: {error.strerror or error}; expected a place for a picture: name another file"
+        ) from None
     low, high = _range(dataset.train.samples)
     return {
         "name": dataset.name,

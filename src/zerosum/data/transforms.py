@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import struct
+import threading
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ from PIL import Image, UnidentifiedImageError
 VERSION = 1
 
 MAX_PIXELS = 89_478_485  # Pillow's own limit: a quarter of a gibibyte in 24 bits
+LARGE_PIXELS = 2**24  # such images are decoded one at a time, whatever the number of threads: each takes up to 1 GiB
 MAX_SCANS = 100  # of a progressive JPEG; each one is a pass over the whole image, and real ones have ten
 NATIVE_MOST = 256  # pixels, where neither a size nor the sizes that fit are given
 
@@ -47,6 +49,8 @@ ORIENTATIONS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+_ONE_LARGE = threading.Lock()
 
 
 class ImageError(Exception):
@@ -90,15 +94,16 @@ def decode(data: bytes, size: int, channels: int) -> npt.NDArray[np.uint8]:
     eight times too large is decoded at a half, quarter or eighth of its scale, never below four times `size`.
     """
     image = _opened(data)
-    try:
-        orientation = _orientation(image)
-        image.draft(None, (4 * size, 4 * size))
-        image.load()
-        square = _eight_bits(_centre(image))
-        square = _upright(square.resize((size, size), Image.Resampling.LANCZOS), orientation)
-        return np.asarray(square.convert("L" if channels == 1 else "RGB")).reshape(size, size, channels)
-    except DECODE_ERRORS as error:
-        raise ImageError(f"damaged: {_few_words(error)}") from None
+    with _ONE_LARGE if image.width * image.height > LARGE_PIXELS else nullcontext():
+        try:
+            orientation = _orientation(image)
+            image.draft(None, (4 * size, 4 * size))
+            image.load()
+            square = _eight_bits(_centre(image))
+            square = _upright(square.resize((size, size), Image.Resampling.LANCZOS), orientation)
+            return np.asarray(square.convert("L" if channels == 1 else "RGB")).reshape(size, size, channels)
+        except DECODE_ERRORS as error:
+            raise ImageError(f"damaged: {_few_words(error)}") from None
 
 
 def whole(data: bytes) -> tuple[str, npt.NDArray[np.uint8]]:
@@ -207,8 +212,9 @@ def _eight_bits(image: Image.Image) -> Image.Image:
         image = image.convert("LA")
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, mask=image)
+        image = white
     return image.convert("L" if grey else "RGB")
 
 

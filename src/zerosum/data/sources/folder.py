@@ -18,7 +18,7 @@ def path_of(request: Request) -> Path:
     try:
         return Path(request.argument).expanduser()
     except RuntimeError as error:
-        raise UserError(f"can't open {request.argument}: {error}; write the path in full") from None
+        raise UserError(f"can't open {archive.shown(request.argument)}: {error}; write the path in full") from None
 
 
 def open_folder(request: Request) -> Dataset:

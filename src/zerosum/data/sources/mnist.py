@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from zerosum.data.cache import cache_folder, data_folder, write_atomically
+from zerosum.data.cache import cache_folder, data_folder, keep
 from zerosum.data.dataset import Dataset
 from zerosum.data.idx import grey_dataset, parse_idx
 from zerosum.data.sources import SOURCES, Request, Source
@@ -175,7 +175,7 @@ def _download(published: Published, index: int, folder: Path, hasty: bool) -> np
         except FETCH_ERRORS as error:
             reason = f"{url}: {error}"
             continue
-        write_atomically(folder / f"{FILES[index]}.gz", gzip.compress(data, compresslevel=6, mtime=0))
+        keep(folder / f"{FILES[index]}.gz", gzip.compress(data, compresslevel=6, mtime=0))
         return parse_idx(data)
     raise _AbsentError(" ".join(reason.split()))
 
