@@ -54,7 +54,8 @@ class Run:
     @property
     def end(self) -> dict[str, Any] | None:
         """How its last session ended; None while it goes on, or where it was killed."""
-        last = None
+        end = None
         for event in self.events():
-            last = event
-        return last if last is not None and last["event"] == "end" else None
+            if event["event"] in ("start", "end"):
+                end = event if event["event"] == "end" else None
+        return end

@@ -151,5 +151,16 @@ def optimizer_state(optimizer: torch.optim.Optimizer) -> State:
 def load_optimizer_state(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
     """The reverse of `optimizer_state`, under the rates that the optimizer has."""
     groups = optimizer.state_dict()["param_groups"]
-    moments = {int(index): dict(values) for index, values in state.items()}
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    moments = {
+        int(index): {name: _laid_out_as(weights[int(index)], value) for name, value in values.items()}
+        for index, values in state.items()
+    }
     optimizer.load_state_dict({"state": moments, "param_groups": groups})
+
+
+def _laid_out_as(weight: Tensor, moment: Any) -> Any:
+    """A moment in the memory layout of its weight: fused steps walk both as they lie."""
+    if not isinstance(moment, Tensor) or moment.shape != weight.shape:
+        return moment
+    return torch.empty_like(weight, dtype=moment.dtype).copy_(moment)

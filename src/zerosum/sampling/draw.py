@@ -40,6 +40,11 @@ def evaluating(G: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
+def dtype_of(G: nn.Module) -> torch.dtype:
+    """Of G's weights; float32 for a G without any."""
+    return next((weight.dtype for weight in G.parameters()), torch.float32)
+
+
 def latents(count: int, z_dim: int, *, seed: int, batch: int = 256) -> Iterator[Tensor]:
     """Standard normal z in batches (n, z_dim) on the CPU; row i depends on the seed and on i alone."""
     generator = torch.Generator().manual_seed(seed)
@@ -79,15 +84,15 @@ def draw(
         raise UserError(f"{count} samples asked for; expected at least 1")
     if labels is not None and len(labels) != count:
         raise ValueError(f"{len(labels)} labels for {count} samples")
-    start = 0
+    start, dtype = 0, dtype_of(G)
     for z in latents(count, z_dim, seed=seed, batch=batch):
         # Modes are set for each batch and not around the loop: between two batches G is the caller's.
         with evaluating(G):
             if labels is None:
-                made = G(z.to(device))
+                made = G(z.to(device, dtype))
             else:
                 y = torch.from_numpy(np.array(labels[start : start + len(z)], dtype=np.int64))
-                made = G(z.to(device), y.to(device))
+                made = G(z.to(device, dtype), y.to(device))
             samples = made.float().cpu().numpy() if made.dim() == 2 else to_uint8(made, value_range)
         start += len(z)
         yield samples

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from zerosum.errors import UserError
-from zerosum.sampling.draw import Labels, evaluating, latents
+from zerosum.sampling.draw import Labels, dtype_of, evaluating, latents
 from zerosum.sampling.grid import montage, to_uint8
 
 
@@ -74,7 +74,7 @@ def walk(
     y = None if labels is None else torch.from_numpy(np.array(labels, dtype=np.int64)).to(device)
     for index in range(keyframes):
         for step in range(steps):
-            z = slerp(stops[index], stops[(index + 1) % keyframes], step / steps).to(device)
+            z = slerp(stops[index], stops[(index + 1) % keyframes], step / steps).to(device, dtype_of(G))
             with evaluating(G):
                 made = G(z) if y is None else G(z, y)
                 if made.dim() != 4:
