@@ -112,7 +112,7 @@ class TestCheck:
 
     @given(EVENTS, TEXT)
     def test_an_unknown_field_is_refused(self, fields: dict, name: str) -> None:
-        with pytest.raises(ValueError, match="Extra inputs|match"):
+        with pytest.raises(ValueError, match="Extra inputs"):
             check_event({**fields, f"x{name}": 0})
 
     @given(EVENTS, st.data())
@@ -134,7 +134,7 @@ class TestCheck:
 
     @pytest.mark.parametrize("schema", [0, 2, True, "1", None])
     def test_only_schema_1_passes(self, schema: Any) -> None:
-        with pytest.raises(ValueError, match="start.schema"):
+        with pytest.raises(ValueError, match=r"start\.schema"):
             check_event({**start(), "schema": schema})
 
     def test_a_start_may_say_more(self) -> None:

@@ -103,14 +103,14 @@ class History:
 
 
 def number(value: Any) -> float:
-    """A finite number as it is, anything else as NaN."""
+    """A number that can be drawn (finite, below 1e100) as it is, anything else as NaN."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return math.nan
     try:
         found = float(value)
     except OverflowError:
         return math.nan
-    return found if math.isfinite(found) else math.nan
+    return found if abs(found) < 1e100 else math.nan
 
 
 def step_of(event: Mapping[str, Any]) -> int:
