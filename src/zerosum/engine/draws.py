@@ -48,10 +48,10 @@ class Streams:
         return self.feed.labels(count) if self.classes else None
 
     def noise(self, count: int) -> Tensor:
-        return self._slice(torch.randn(count, self.z_dim, generator=self.generator))
+        return self._slice(torch.randn(count, self.z_dim, generator=self.generator, dtype=torch.float32))
 
     def uniform(self, count: int) -> Tensor:
-        return self._slice(torch.rand(count, generator=self.generator))
+        return self._slice(torch.rand(count, generator=self.generator, dtype=torch.float32))
 
     def _slice(self, numbers: Tensor) -> Tensor:
         if len(numbers) % self.world:

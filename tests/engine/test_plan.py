@@ -1,0 +1,115 @@
+"""The arithmetic of a run: epochs, stages, rates and what is due when."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+
+from zerosum import recipes
+from zerosum.engine.plan import Plan, epoch_steps
+from zerosum.errors import UserError
+from zerosum.spec import Recipe, Stage
+
+
+def recipe(**changes: object) -> Recipe:
+    base = dataclasses.replace(recipes.recipe("dcgan-lite"), grid_epochs=None, keep_epochs=None)
+    return dataclasses.replace(base, **{"epochs": None, **changes})  # type: ignore[arg-type]
+
+
+def test_an_epoch_is_the_floor_of_data_over_batch() -> None:
+    assert epoch_steps(recipe(steps=1, batch=256), 60_000) == 234
+    assert epoch_steps(recipe(steps=1, batch=256), 100) == 1
+
+
+def test_a_tutorials_epoch_is_a_tenth_of_the_data() -> None:
+    smooth = recipes.recipe("dcgan-smooth")
+    assert smooth.batch == 8
+    assert epoch_steps(smooth, 60_000) == 750
+
+
+def test_no_data_is_an_error_and_not_an_endless_epoch() -> None:
+    with pytest.raises(UserError, match="no sample"):
+        epoch_steps(recipe(steps=1), 0)
+
+
+def test_the_faces_tutorial_is_four_stages_of_one_run() -> None:
+    plan = Plan.of(recipes.recipe("dcgan-faces"), 8_576)  # 67 steps of 128 an epoch
+    assert plan.steps == 30 * 67
+    assert [leg.after for leg in plan.legs] == [0, 5 * 67, 10 * 67, 20 * 67]
+    rates = [
+        (plan.leg(step).recipe.players["G"].lr, plan.leg(step).recipe.players["G"].betas[0])
+        for step in (1, 335, 336, 670, 671, 1340, 1341, 2010)
+    ]
+    assert rates == [
+        (2e-4, 0.5),
+        (2e-4, 0.5),
+        (1e-4, 0.3),
+        (1e-4, 0.3),
+        (1e-4, 0.5),
+        (1e-4, 0.5),
+        (1e-5, 0.5),
+        (1e-5, 0.5),
+    ]
+
+
+def test_a_shorter_length_cuts_the_stages() -> None:
+    plan = Plan.of(recipes.recipe("dcgan-faces").override({"epochs": 6}), 8_576)
+    assert plan.steps == 6 * 67
+    assert plan.leg(402).recipe.players["G"].lr == 1e-4
+
+
+def test_images_of_stages_with_different_batches_add_up() -> None:
+    staged = recipe(batch=10, stages=(Stage(steps=5), Stage(steps=5, changes={"batch": 20})))
+    plan = Plan.of(staged, 1000)
+    assert [plan.images(step) for step in (0, 1, 5, 6, 10)] == [0, 10, 50, 70, 150]
+
+
+def test_cosine_falls_from_one_to_nothing_and_is_half_in_the_middle() -> None:
+    run = recipe(steps=100, schedule="cosine")
+    plan = Plan.of(run, 1000)
+    assert plan.lr_factor(1, run) == 1.0
+    assert plan.lr_factor(51, run) == pytest.approx(0.5)
+    assert plan.lr_factor(100, run) == pytest.approx((1 + math.cos(math.pi * 0.99)) / 2)
+
+
+def test_linear_falls_by_the_same_at_each_step() -> None:
+    run = recipe(steps=10, schedule="linear")
+    plan = Plan.of(run, 1000)
+    assert [plan.lr_factor(step, run) for step in (1, 6, 10)] == pytest.approx([1.0, 0.5, 0.1])
+
+
+def test_a_run_in_minutes_has_no_horizon_at_first_and_full_rates() -> None:
+    run = recipe(minutes=2, schedule="cosine")
+    plan = Plan.of(run, 1000)
+    assert plan.steps is None
+    assert plan.lr_factor(500, run) == 1.0
+    assert plan.until(1000).lr_factor(501, run) == pytest.approx(0.5)
+
+
+def test_grids_come_at_chosen_steps_and_at_intervals() -> None:
+    run = recipe(steps=1000, batch=10, grid_at=(3, 7), grid_epochs=2.0, grid_steps=90)
+    plan = Plan.of(run, 100)  # an epoch is 10 steps
+    assert [step for step in range(1, 101) if plan.grid_due(step)] == [3, 7, 20, 40, 60, 80, 90, 100]
+
+
+def test_step_checkpoints_come_at_chosen_steps_and_epochs() -> None:
+    run = recipe(steps=100, batch=10, keep_at=(5,), keep_epochs=1.0)
+    plan = Plan.of(run, 100)
+    assert [step for step in range(1, 31) if plan.keep_due(step)] == [5, 10, 20, 30]
+
+
+def test_a_score_is_due_when_a_multiple_of_its_interval_is_passed() -> None:
+    run = recipe(steps=100, batch=30, score_images=100)
+    plan = Plan.of(run, 100)
+    assert [step for step in range(1, 11) if plan.score_due(step, 30 * step)] == [4, 7, 10]
+
+
+def test_a_branch_begins_at_its_parents_step() -> None:
+    run = recipe(steps=50, schedule="linear")
+    plan = Plan.of(run, 1000, begins=200)
+    assert plan.steps == 250
+    assert plan.leg(201).recipe is run
+    assert plan.lr_factor(201, run) == 1.0
+    assert plan.lr_factor(226, run) == pytest.approx(0.5)
