@@ -55,6 +55,8 @@ def needs(recipe: Recipe) -> str:
     if recipe.kind == "points":
         return recipe.data or "points in the plane"
     parts = [recipe.data or "a folder of images"]
+    if recipe.kind == "any":
+        parts.append("or points")
     if recipe.size is not None:
         parts.append(f"{recipe.size}x{recipe.size}")
     if recipe.channels is not None:
