@@ -203,6 +203,19 @@ class TestRunsOfAllKinds:
         frames = [image for image in page.all("img") if str(image["alt"]).startswith("Samples")]
         assert {frame["width"] for frame in frames} == {"112"}
 
+    def test_a_grid_with_a_row_for_each_class_is_shown_whole(self, make_run: MakeRun) -> None:
+        folder = make_run()
+        for path in (folder / "samples").glob("*.png"):
+            Image.new("L", (160, 280)).save(path)
+        images = [image for image in Page(write_report(folder)).all("img") if "Samples" in str(image["alt"])]
+        assert {(image["width"], image["height"]) for image in images} == {("146", "256")}
+
+    def test_of_few_grids_the_strip_shows_all(self, make_run: MakeRun) -> None:
+        page = Page(write_report(make_run(events=usual_events(400))))
+        assert [image["alt"] for image in page.all("img")][1:] == [
+            f"Samples at step {step}" for step in (1, 100, 200, 300, 400)
+        ]
+
     def test_an_animation_is_inside_unless_it_is_heavy(self, make_run: MakeRun) -> None:
         folder = make_run()
         frames = [Image.fromarray(np.full((16, 16), 40 * index, dtype=np.uint8)) for index in range(4)]
@@ -270,6 +283,16 @@ class TestPlainWords:
     )
     def test_accuracies_are_set_beside_guessing(self, tmp_path: Path, real: float, fake: float, words: str) -> None:
         assert words in self.said(tmp_path, acc_real=real, acc_fake=fake)["D"][1]
+
+    @pytest.mark.parametrize("loss", ["relativistic", "wasserstein"])
+    def test_no_accuracy_is_claimed_where_only_differences_count(self, make_run: MakeRun, loss: str) -> None:
+        recipe = about("x")["recipe"]
+        info = about("run", recipe={**recipe, "game": {**recipe["game"], "loss": loss}})
+        page = Page(write_report(make_run(info=info)))
+        assert "D's accuracy" not in page.text
+        assert "surely" not in page.text
+        assert "guessing" not in page.text
+        assert "taken for" not in page.text
 
     def test_a_gradient_of_zero_is_said(self, tmp_path: Path) -> None:
         said = self.said(tmp_path, grad_norm={"D": 0.0, "G": 0.5})

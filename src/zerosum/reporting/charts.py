@@ -16,6 +16,7 @@ Role = Literal["D", "G", "real", "fake", "other"]
 
 LOG2 = math.log(2)
 CROSS_ENTROPY = ("non-saturating", "saturating")
+UNANCHORED = ("relativistic", "wasserstein")  # only differences of D's outputs count: zero parts nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,7 @@ def charts(history: History, recipe: Mapping[str, Any]) -> dict[str, Chart]:
     made = [
         _losses(history, recipe),
         _outputs(history, recipe),
-        _accuracy(history),
+        _accuracy(history, recipe),
         _score(history),
         _penalties(history),
         _gradients(history),
@@ -87,14 +88,19 @@ def charts(history: History, recipe: Mapping[str, Any]) -> dict[str, Chart]:
 
 
 def equilibrium(recipe: Mapping[str, Any]) -> dict[str, float]:
-    """What each player's adversarial loss is where D can tell nothing: of cross-entropy losses only.
+    """What each player's adversarial loss is where D can tell nothing: of logistic losses only.
 
     D's best answer to everything is then the mean of its two targets, p = 1/2 without one-sided smoothing. Its
     loss is d_scale times that of the real and that of the fake part together; G's is that of its target at p.
-    Without smoothing they are 2 log 2 d_scale and log 2 (-log 2 for the saturating loss).
+    Without smoothing they are 2 log 2 d_scale and log 2 (-log 2 for the saturating loss). The relativistic
+    loss compares, with one term for each player: log 2 d_scale and log 2 where no output differs.
     """
     game = recipe.get("game")
-    if not isinstance(game, Mapping) or game.get("loss") not in CROSS_ENTROPY:
+    if not isinstance(game, Mapping):
+        return {}
+    if game.get("loss") == "relativistic":
+        return {"D": LOG2 * _setting(game, "d_scale", 1.0), "G": LOG2}
+    if not gives_probabilities(recipe):
         return {}
     scale, real, fake, wanted = (
         _setting(game, key, usual)
@@ -274,7 +280,7 @@ def _outputs(history: History, recipe: Mapping[str, Any]) -> Chart:
         Line(label=words("output.before"), x=x, y=history.d_fake_before, role="fake", dashed=True),
         Line(label=words("output.after"), x=x, y=history.d_fake_after, role="fake"),
     ]
-    chances = bool(equilibrium(recipe))
+    chances = gives_probabilities(recipe)
     return Chart(
         key="outputs",
         title=words("output.title"),
@@ -284,7 +290,19 @@ def _outputs(history: History, recipe: Mapping[str, Any]) -> Chart:
     )
 
 
-def _accuracy(history: History) -> Chart:
+def gives_probabilities(recipe: Mapping[str, Any]) -> bool:
+    """Whether D(x) in the log is a probability: the sigmoid of a logit that was trained by cross-entropy."""
+    game = recipe.get("game")
+    return isinstance(game, Mapping) and game.get("loss") in CROSS_ENTROPY
+
+
+def has_accuracy(recipe: Mapping[str, Any]) -> bool:
+    """Whether a share of images on the right side of D's threshold means anything under the recipe's loss."""
+    game = recipe.get("game")
+    return not isinstance(game, Mapping) or game.get("loss") not in UNANCHORED
+
+
+def _accuracy(history: History, recipe: Mapping[str, Any]) -> Chart:
     lines = [
         Line(label=words("accuracy.real"), x=history.step, y=history.acc_real, role="real"),
         Line(label=words("accuracy.fake"), x=history.step, y=history.acc_fake, role="fake"),
@@ -293,7 +311,7 @@ def _accuracy(history: History) -> Chart:
     return Chart(
         key="accuracy",
         title=words("accuracy.title"),
-        lines=_known(lines),
+        lines=_known(lines) if has_accuracy(recipe) else (),
         levels=(level,),
         span=(0.0, 1.0),
         percent=True,

@@ -52,12 +52,13 @@ def latest_grid(grids: Sequence[tuple[int, Path]]) -> Picture | None:
 def strip(grids: Sequence[tuple[int, Path]], recipe: Mapping[str, Any]) -> list[Picture]:
     """Up to six grids, from the first to the last, closer together early on, where most changes.
 
-    Of a large grid only the upper left samples are shown, so that each can be made out.
+    Of a large square grid only the upper left samples are shown, so that each can be made out.
     """
     if len(grids) < 2:
         return []
     count = min(FRAMES, len(grids))
     places = sorted({round((len(grids) - 1) * (index / (count - 1)) ** 2) for index in range(count)})
+    places = places if len(grids) > FRAMES else list(range(len(grids)))
     share = _share(recipe)
     pictures = [_read(*grids[place], share=share, most=256) for place in places]
     return [picture for picture in pictures if picture]
@@ -95,7 +96,7 @@ def _read(step: int, path: Path, *, share: float, most: int) -> Picture | None:
             shown = image.convert("L" if image.mode in ("1", "L", "I;16") else "RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
-    if share < 1:
+    if share < 1 and shown.width == shown.height:  # else it has a row for each class
         shown = shown.crop((0, 0, round(shown.width * share), round(shown.height * share)))
     if max(shown.size) > most:
         scale = most / max(shown.size)
