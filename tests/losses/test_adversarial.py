@@ -93,7 +93,7 @@ def test_least_squares_with_both_published_labels(labels, real, fake, g):
     torch.testing.assert_close(loss.d_real(REAL, aims), values(*real))
     torch.testing.assert_close(loss.d_fake(FAKE, aims), values(*fake))
     torch.testing.assert_close(loss.g_term(FAKE, None, aims), values(*g))
-    assert loss.threshold(aims) == (labels[0] + labels[1]) / 2
+    assert loss.threshold(REAL, FAKE, aims) == (labels[0] + labels[1]) / 2
 
 
 def test_hinge_stops_at_the_margin():
@@ -171,15 +171,22 @@ def test_d_rises_on_real_and_g_raises_fakes(name):
 @pytest.mark.parametrize("name", sorted(LOSSES))
 def test_no_term_is_the_logits_themselves(name):
     loss = LOSSES[name]
-    terms = [*loss.d_terms(REAL, FAKE, PLAIN), loss.g_term(FAKE, REAL, PLAIN), loss.probability(REAL)]
+    terms = [*loss.d_terms(REAL, FAKE, PLAIN), loss.g_term(FAKE, REAL, PLAIN), loss.shown(REAL, FAKE)]
     assert not {term.data_ptr() for term in terms} & {REAL.data_ptr(), FAKE.data_ptr()}
 
 
-def test_d_of_x_is_a_probability_only_where_the_logits_are_of_one():
-    for name, loss in LOSSES.items():
-        expected = torch.sigmoid(REAL) if name.endswith("saturating") else REAL
-        assert torch.equal(loss.probability(REAL), expected)
-        assert loss.threshold(PLAIN) == (0.5 if name == "least-squares" else 0.0)
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_d_of_x_is_a_probability_where_the_loss_trains_one_and_else_the_logit(name):
+    expected = {"saturating": torch.sigmoid(REAL), "non-saturating": torch.sigmoid(REAL)}
+    expected["relativistic"] = torch.sigmoid(REAL - FAKE.mean())  # of being more real than the average fake
+    assert torch.equal(LOSSES[name].shown(REAL, FAKE), expected.get(name, REAL))
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_d_says_real_above_the_losses_own_zero_or_between_the_two_sides(name):
+    midpoint = float((REAL.mean() + FAKE.mean()) / 2)
+    expected = {"least-squares": 0.5, "wasserstein": midpoint, "relativistic": midpoint}.get(name, 0.0)
+    assert float(LOSSES[name].threshold(REAL, FAKE, PLAIN)) == pytest.approx(expected)
 
 
 def test_a_games_rules_serve_as_aims():

@@ -167,8 +167,7 @@ class Table:
         logits = self.D(fake.x, fake.y)
         real_logits = self.real_logits() if self.loss.needs_real else None
         loss = self.loss.g_term(logits, real_logits, self.rules).mean()
-        seen = {"d_fake_after": self.loss.probability(logits.detach()).mean()} if self.observe else {}
-        yield Move(terms={"G/adv": loss}, seen=seen)
+        yield Move(terms={"G/adv": loss}, seen=self.seen_by_g(logits.detach(), real_logits))
 
     def fakes_for_g(self, shares: bool) -> Batch:
         if shares and self.fake is not None:
@@ -191,10 +190,17 @@ class Table:
         """Mean D(x), mean D(G(z)), and the shares that D judges rightly."""
         if not self.observe:
             return {}
-        threshold = self.loss.threshold(self.rules)
+        threshold = self.loss.threshold(real_logits, fake_logits, self.rules)
         return {
-            "d_real": self.loss.probability(real_logits).mean(),
-            "d_fake_before": self.loss.probability(fake_logits).mean(),
+            "d_real": self.loss.shown(real_logits, fake_logits).mean(),
+            "d_fake_before": self.loss.shown(fake_logits, real_logits).mean(),
             "acc_real": (real_logits > threshold).float().mean(),
             "acc_fake": (fake_logits <= threshold).float().mean(),
         }
+
+    def seen_by_g(self, logits: Tensor, real_logits: Tensor | None) -> Terms:
+        """Mean D(G(z)) in G's turn, so after D's last update."""
+        if not self.observe:
+            return {}
+        other = logits if real_logits is None else real_logits  # only a loss of pairs looks at it, and that has them
+        return {"d_fake_after": self.loss.shown(logits, other).mean()}

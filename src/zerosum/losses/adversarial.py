@@ -43,6 +43,8 @@ class Targets:
 
 Term = Callable[[Tensor, Aims], Tensor]
 PairTerm = Callable[[Tensor, Tensor], Tensor]
+Shown = Callable[[Tensor, Tensor], Tensor]
+Threshold = Callable[[Tensor, Tensor, Aims], Tensor | float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +62,8 @@ class AdversarialLoss:
     g: Term | None = None  # G's, on fake logits
     d_pair: PairTerm | None = None
     g_pair: PairTerm | None = None
-    probability: Callable[[Tensor], Tensor] = torch.clone  # logits as D(x) in the logs: (N,) to (N,)
-    threshold: Callable[[Aims], float] = lambda aims: 0.0  # D says "real" to a logit above this
+    shown: Shown = lambda logits, other: logits.clone()  # logits as D(x) in the logs, beside the other side's
+    threshold: Threshold = lambda real, fake, aims: 0.0  # D says "real" to a logit above this
 
     @property
     def separable(self) -> bool:
@@ -150,8 +152,22 @@ def _least_squares_g(logits: Tensor, aims: Aims) -> Tensor:
     return _half_square(logits, aims.labels[2])
 
 
-def _midpoint(aims: Aims) -> float:
+def _label_midpoint(real: Tensor, fake: Tensor, aims: Aims) -> float:
     return (aims.labels[0] + aims.labels[1]) / 2
+
+
+def _midpoint(real: Tensor, fake: Tensor, aims: Aims) -> Tensor:
+    # A critic's zero means nothing: only how far real and fake lie apart.
+    return (real.mean() + fake.mean()) / 2
+
+
+def _probability(logits: Tensor, other: Tensor) -> Tensor:
+    return torch.sigmoid(logits)
+
+
+def _probability_beside(logits: Tensor, other: Tensor) -> Tensor:
+    # Of being more real than the other side is on average (1807.00734, section 4).
+    return torch.sigmoid(logits - other.mean())
 
 
 def _hinge_real(logits: Tensor, aims: Aims) -> Tensor:
@@ -192,7 +208,7 @@ _ALL = (
         real=_ce_real,
         fake=_ce_fake,
         g=_minimax_g,
-        probability=torch.sigmoid,
+        shown=_probability,
     ),
     AdversarialLoss(
         name="non-saturating",
@@ -200,7 +216,7 @@ _ALL = (
         real=_ce_real,
         fake=_ce_fake,
         g=_ce_g,
-        probability=torch.sigmoid,
+        shown=_probability,
     ),
     AdversarialLoss(
         name="least-squares",
@@ -208,7 +224,7 @@ _ALL = (
         real=_least_squares_real,
         fake=_least_squares_fake,
         g=_least_squares_g,
-        threshold=_midpoint,
+        threshold=_label_midpoint,
     ),
     AdversarialLoss(
         name="hinge",
@@ -223,12 +239,15 @@ _ALL = (
         real=_raise,
         fake=_lower,
         g=_raise,
+        threshold=_midpoint,
     ),
     AdversarialLoss(
         name="relativistic",
         source="Jolicoeur-Martineau 2018, arXiv 1807.00734; in pairs: Huang et al. 2024, arXiv 2501.05441",
         d_pair=_real_above_fake,
         g_pair=_fake_above_real,
+        shown=_probability_beside,
+        threshold=_midpoint,
     ),
 )
 
