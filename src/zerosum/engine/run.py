@@ -166,4 +166,5 @@ class RunFolder:
 
 
 def step_name(step: int) -> str:
+    """The name of that step's checkpoint, such as step-000500."""
     return f"step-{step:06d}"

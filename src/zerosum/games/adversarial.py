@@ -108,8 +108,11 @@ class Table:
         self.fake = self.draw_fakes(self.batch)
 
     def draw_fakes(self, count: int) -> Batch:
-        self.z = self.draws.noise(count), self.draws.labels(count)
-        return Batch(self.G(*self.z), self.z[1])
+        """Fresh fakes; of the real batch's classes where a loss compares pairs, since a pair is of one class."""
+        paired = self.loss.needs_real and self.real is not None and count == self.d_batch
+        labels = self.real.y if paired and self.real is not None else self.draws.labels(count)
+        self.z = self.draws.noise(count), labels
+        return Batch(self.G(*self.z), labels)
 
     def play_d(self, shares: bool) -> Iterator[Move]:
         self.real = real = Batch(*self.draws.real(self.d_batch))
@@ -163,9 +166,9 @@ class Table:
         return terms
 
     def play_g(self, shares: bool) -> Iterator[Move]:
+        real_logits = self.real_logits() if self.loss.needs_real else None
         fake = self.fakes_for_g(shares)
         logits = self.D(fake.x, fake.y)
-        real_logits = self.real_logits() if self.loss.needs_real else None
         loss = self.loss.g_term(logits, real_logits, self.rules).mean()
         yield Move(terms={"G/adv": loss}, seen=self.seen_by_g(logits.detach(), real_logits))
 
@@ -182,7 +185,7 @@ class Table:
     def real_logits(self) -> Tensor:
         """D's view of as many real samples as G plays, for losses that compare: constant in G's turn."""
         if self.real is None or self.d_batch != self.batch:
-            self.real = Batch(*self.draws.real(self.batch))
+            self.real, self.d_batch = Batch(*self.draws.real(self.batch)), self.batch
         return self.D(self.real.x, self.real.y)  # type: ignore[no-any-return]
 
     @torch.no_grad()

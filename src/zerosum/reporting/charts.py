@@ -15,8 +15,7 @@ from zerosum.reporting.words import words
 Role = Literal["D", "G", "real", "fake", "other"]
 
 LOG2 = math.log(2)
-CROSS_ENTROPY = ("non-saturating", "saturating")
-UNANCHORED = ("relativistic", "wasserstein")  # only differences of D's outputs count: zero parts nothing
+PROBABILITIES = ("non-saturating", "relativistic", "saturating")  # losses under which D(x) is shown as one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +77,7 @@ def charts(history: History, recipe: Mapping[str, Any]) -> dict[str, Chart]:
     made = [
         _losses(history, recipe),
         _outputs(history, recipe),
-        _accuracy(history, recipe),
+        _accuracy(history),
         _score(history),
         _penalties(history),
         _gradients(history),
@@ -291,18 +290,12 @@ def _outputs(history: History, recipe: Mapping[str, Any]) -> Chart:
 
 
 def gives_probabilities(recipe: Mapping[str, Any]) -> bool:
-    """Whether D(x) in the log is a probability: the sigmoid of a logit that was trained by cross-entropy."""
+    """Whether D(x) in the log is a probability: of being real, or (relativistic) more real than the other side."""
     game = recipe.get("game")
-    return isinstance(game, Mapping) and game.get("loss") in CROSS_ENTROPY
+    return isinstance(game, Mapping) and game.get("loss") in PROBABILITIES
 
 
-def has_accuracy(recipe: Mapping[str, Any]) -> bool:
-    """Whether a share of images on the right side of D's threshold means anything under the recipe's loss."""
-    game = recipe.get("game")
-    return not isinstance(game, Mapping) or game.get("loss") not in UNANCHORED
-
-
-def _accuracy(history: History, recipe: Mapping[str, Any]) -> Chart:
+def _accuracy(history: History) -> Chart:
     lines = [
         Line(label=words("accuracy.real"), x=history.step, y=history.acc_real, role="real"),
         Line(label=words("accuracy.fake"), x=history.step, y=history.acc_fake, role="fake"),
@@ -311,7 +304,7 @@ def _accuracy(history: History, recipe: Mapping[str, Any]) -> Chart:
     return Chart(
         key="accuracy",
         title=words("accuracy.title"),
-        lines=_known(lines) if has_accuracy(recipe) else (),
+        lines=_known(lines),
         levels=(level,),
         span=(0.0, 1.0),
         percent=True,

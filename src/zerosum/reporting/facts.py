@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zerosum.reporting.charts import equilibrium, figure, gives_probabilities, has_accuracy, in_log2
+from zerosum.reporting.charts import equilibrium, figure, gives_probabilities, in_log2
 from zerosum.reporting.history import Column, History
 from zerosum.reporting.words import words
 
@@ -28,7 +28,7 @@ def sentences(history: History, recipe: Mapping[str, Any]) -> dict[str, list[str
     loss = {player: _loss(history, player, rest.get(player)) for player in ("D", "G")}
     norm = {player: _gradient(history, player) for player in ("D", "G")}
     return {
-        "D": [*loss["D"], *(_thinks(history) if has_accuracy(recipe) else []), *norm["D"]],
+        "D": [*loss["D"], *_thinks(history), *norm["D"]],
         "G": [*loss["G"], *_fools(history, gives_probabilities(recipe)), *norm["G"], *_score(history)],
     }
 

@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from zerosum.errors import UserError
-from zerosum.reporting.charts import figure, has_accuracy, legend
+from zerosum.reporting.charts import figure, legend
 from zerosum.reporting.curves import inline
 from zerosum.reporting.facts import LOGGED, duration, sentences, tail
 from zerosum.reporting.history import History, number, step_of
@@ -179,7 +179,7 @@ def _players(history: History, recipe: Mapping[str, Any]) -> list[dict[str, Any]
     meters = [
         {"role": role, "label": words(f"meter.{role}"), "value": min(max(value, 0.0), 1.0)}
         for role, value in accuracies.items()
-        if not math.isnan(value) and has_accuracy(recipe)
+        if not math.isnan(value)
     ]
     return [
         {"key": key, "sentences": told[key], "meters": meters if key == "D" else []} for key in ("D", "G") if told[key]
