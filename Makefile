@@ -4,7 +4,7 @@
 
 VENV ?= .venv
 CANDIDATES := python3.11 python3.12 python3.13 python3
-RECENT := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
+RECENT := -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))'
 
 ifeq ($(origin PYTHON), undefined)
 PYTHON := $(shell for p in $(VENV)/bin/python $(CANDIDATES); do $$p $(RECENT) 2>/dev/null && echo $$p && break; done)
@@ -46,9 +46,10 @@ $(TEST_DONE): $(SPEC) | python
 
 # A new environment where there is none, or where it was made with another Python than the one asked for.
 python:
-	@test -n "$(VERSION)" || { echo "zerosum needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 2; }
-	@$(PYTHON) $(RECENT) || { echo "zerosum needs Python 3.11 or newer, and $(PYTHON) is $(VERSION)" >&2; exit 2; }
+	@test -n "$(VERSION)" || { echo "zerosum needs Python 3.11 or newer with pip: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@$(PYTHON) $(RECENT) || { echo "zerosum needs Python 3.11 or newer with pip, and $(PYTHON) is $(VERSION)" >&2; exit 2; }
 	@test "$$($(VENV)/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" = "$(VERSION)" \
+		&& $(VENV)/bin/python -c 'import pip' \
 		|| $(PYTHON) -m venv --clear $(VENV)
 
 clean:

@@ -290,9 +290,6 @@ class TestPlainWords:
         info = about("run", recipe={**recipe, "game": {**recipe["game"], "loss": loss}})
         page = Page(write_report(make_run(info=info)))
         assert "D's accuracy" in page.text
-        assert "surely" not in page.text
-        assert "guessing" not in page.text
-        assert "taken for" not in page.text
 
     def test_a_gradient_of_zero_is_said(self, tmp_path: Path) -> None:
         said = self.said(tmp_path, grad_norm={"D": 0.0, "G": 0.5})
