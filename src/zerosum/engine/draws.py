@@ -38,7 +38,13 @@ class Streams:
 
         So it needs no saving, and nothing that happens between two steps can change what comes after.
         """
-        torch.manual_seed(_mix(self.seed, step, self.rank))
+        seed = _mix(self.seed, step, self.rank)
+        # torch.manual_seed would ask every kind of device, which takes longer than a small step.
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
+        elif self.device.type == "mps":
+            torch.mps.manual_seed(seed)
 
     def real(self, count: int) -> tuple[Tensor, Tensor | None]:
         x, y = self.feed.take(count)
