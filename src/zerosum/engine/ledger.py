@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -50,8 +52,10 @@ class Ledger:
         self.epoch_sum, self.epoch_count = 0.0, 0
         return mean
 
-    def state_dict(self) -> dict[str, float | int]:
-        return {"epoch_sum": self.epoch_sum, "epoch_count": self.epoch_count}
+    def state_dict(self) -> dict[str, Any]:
+        # `latest` too: a term that is not played at each step is logged with the value of an earlier one.
+        return {"epoch_sum": self.epoch_sum, "epoch_count": self.epoch_count, "latest": dict(self.latest)}
 
-    def load_state_dict(self, state: dict[str, float | int]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.epoch_sum, self.epoch_count = float(state["epoch_sum"]), int(state["epoch_count"])
+        self.latest = dict(state["latest"])
