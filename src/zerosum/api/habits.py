@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from zerosum.data import Dataset
+from zerosum.data.loader import Feed
 from zerosum.engine.events import Bus
 from zerosum.engine.listeners import EventLog, TensorBoardLog
 from zerosum.engine.loop import Habits
 from zerosum.engine.run import RunFolder
+from zerosum.games.base import Game
 from zerosum.metrics.swd import SlicedWasserstein
 from zerosum.reporting.curves import write_curves
 from zerosum.reporting.report import write_report
@@ -23,8 +27,9 @@ from zerosum.sampling.animate import evolution
 from zerosum.spec import Recipe
 from zerosum.types import Domain
 
-GRID_SEED, SCORE_SEED = 20141, 14061  # apart from each other and from any training's z
+GRID_SEED, SCORE_SEED, EXAMINE_SEED = 20141, 14061, 12661  # apart from each other and from any training's z
 SCORED = 1000  # samples against as many held-out ones, at most
+EXAMINED = 256  # held-out samples that D is asked about, and as many fakes
 GRID_CLASSES = 10  # rows of a grid with classes, at most
 
 
@@ -43,6 +48,7 @@ def habits(
     return Habits(
         score=scorer(domain, dataset) if recipe.best == "swd" else None,
         draw=drawer(folder, recipe, domain, dataset),
+        examine=examiner(recipe, domain, dataset),
         keep=keep,
         save_steps=save_steps,
         extra={"about": about},
@@ -107,6 +113,29 @@ def scorer(domain: Domain, dataset: Dataset) -> Callable[[nn.Module], Mapping[st
         return {"name": "swd", "value": levels.pop("mean"), "levels": levels}
 
     return score
+
+
+def examiner(recipe: Recipe, domain: Domain, dataset: Dataset) -> Callable[[Game], Mapping[str, float]]:
+    """Asks D about held-out samples and as many fresh fakes of the same classes, the same z every time."""
+    count = min(EXAMINED, len(dataset.held_out))
+    if not count:
+        return lambda game: {}
+    unseen = dataclasses.replace(dataset, train=dataset.held_out)
+    x, y = Feed(unseen, device=torch.device("cpu"), value_range=recipe.value_range).take(count)
+    y = y if domain.classes is not None else None
+
+    def examine(game: Game) -> Mapping[str, float]:
+        G = game.networks[str(game.generator)]
+        like = next(G.parameters())
+        labels = None if y is None else y.to(like.device)
+        with contextlib.ExitStack() as stack:
+            for network in game.networks.values():
+                stack.enter_context(draw.evaluating(network))
+            z = torch.cat(list(draw.latents(count, int(getattr(G, "z_dim")), seed=EXAMINE_SEED)))  # noqa: B009
+            said = game.judge(x.to(like), labels, G(z.to(like), labels), labels)
+        return {"samples": count, **{name: float(value) for name, value in said.items()}} if said else {}
+
+    return examine
 
 
 def open_bus(folder: RunFolder, step: int, listeners: tuple[Any, ...]) -> Bus:

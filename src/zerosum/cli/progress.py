@@ -248,6 +248,10 @@ def _news(event: Event) -> str:
         case "score":
             best = ", the best so far" if event["best"] else ""
             return f"{at} · {event['name']} {_number(event['value'] or 0)}{best}"
+        case "held_out":
+            return (
+                f"{at} · held-out images: D(x) {_number(event['d_real'] or 0)}, D(G(z)) {_number(event['d_fake'] or 0)}"
+            )
         case "warning":
             return f"{at} · warning: {event['message']}"
         case "stage":

@@ -37,8 +37,7 @@ def write(folder: Path, state: Mapping[str, Any], *, previous: Path | None = Non
         _discard(beside)
         beside.mkdir(parents=True)
         files = {name: _write_synced(beside / name, data) for name, data in _files(state)}
-        manifest = {"format": FORMAT, "files": files}
-        _write_synced(beside / "manifest.json", json.dumps(manifest, indent=1).encode())
+        _write_synced(beside / "manifest.json", _manifest_text({"format": FORMAT, "files": files}))
         _sync(beside)
     except OSError as error:
         _discard(beside)
@@ -75,20 +74,38 @@ def manifest(folder: Path) -> dict[str, Any]:
     if folder.is_file():
         refuse_pickle(folder)
         raise CheckpointError(f"{folder} is a file; expected the folder of a checkpoint or of a run")
+    path = folder / "manifest.json"
     try:
-        found = json.loads((folder / "manifest.json").read_bytes())
-        version, files = found["format"], found["files"]
-        if not isinstance(version, int) or not isinstance(files, dict) or "state.json" not in files:
-            raise KeyError("files")
+        data = path.read_bytes()
+        found = json.loads(data)
+        version = found["format"]
     except FileNotFoundError:
         raise CheckpointError(f"{folder} has no manifest.json: it is not a whole checkpoint") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{folder / 'manifest.json'} is damaged") from error
-    if version > FORMAT:
+    except OSError as error:
+        raise CheckpointError(f"{path} can't be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise CheckpointError(f"{path} is damaged") from error
+    if isinstance(version, int) and version > FORMAT:
         raise CheckpointError(
-            f"{folder} has format {version}, and this zerosum reads up to {FORMAT}: a newer one wrote it; update"
+            f"{path} has format {version}, and this zerosum reads up to {FORMAT}: a newer one wrote it; update"
         )
+    # Any other byte than those that `write` puts there, even a blank, is damage.
+    if version != FORMAT or data != _manifest_text(found) or not _is_listing(found.get("files")):
+        raise CheckpointError(f"{path} is damaged")
     return dict(found)
+
+
+def _manifest_text(manifest: Mapping[str, Any]) -> bytes:
+    return json.dumps(manifest, indent=1).encode()
+
+
+def _is_listing(files: Any) -> bool:
+    return (
+        isinstance(files, dict)
+        and "state.json" in files
+        and all(Path(name).name == name for name in files)
+        and all(isinstance(entry, dict) and {"bytes", "sha256"} <= entry.keys() for entry in files.values())
+    )
 
 
 def refuse_pickle(path: Path) -> None:

@@ -108,6 +108,21 @@ class ScoreEvent(TypedDict):
 
 
 @with_config(_STRICT)
+class HeldOutEvent(TypedDict):
+    """How D judges images that it never trained on, and as many fresh fakes."""
+
+    event: Literal["held_out"]
+    step: Count
+    samples: Count
+    d_real: float | None
+    d_fake: float | None
+    acc_real: Share | None
+    acc_fake: Share | None
+    dis_acc: float | None
+    gan_acc: float | None
+
+
+@with_config(_STRICT)
 class VerdictEvent(TypedDict):
     """What the watch thinks of the run."""
 
@@ -146,6 +161,7 @@ Event: TypeAlias = (
     | GridEvent
     | CheckpointEvent
     | ScoreEvent
+    | HeldOutEvent
     | VerdictEvent
     | WarningEvent
     | EndEvent

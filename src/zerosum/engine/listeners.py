@@ -98,6 +98,11 @@ class TensorBoardLog:
                 self._writer.add_scalar(tag, value, event["step"])
         elif event["event"] == "score":
             self._score(event)
+        elif event["event"] == "held_out":
+            for name in ("d_real", "d_fake", "acc_real", "acc_fake", "dis_acc", "gan_acc"):
+                number = dict(event)[name]
+                if isinstance(number, float):
+                    self._writer.add_scalar(f"held-out/{name}", number, event["step"])
         elif event["event"] == "grid":
             self._grid(event)
 

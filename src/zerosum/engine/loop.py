@@ -22,8 +22,10 @@ from zerosum.engine.plan import epoch_steps
 from zerosum.engine.run import RunFolder, step_name
 from zerosum.engine.training import Training
 from zerosum.errors import DivergedError, ZerosumError
+from zerosum.games.base import Game
 
 Score = Callable[[nn.Module], Mapping[str, Any]]  # the generator -> {"name", "value", "levels"}
+Examine = Callable[[Game], Mapping[str, float]]  # the game -> D on held-out samples, as in HeldOutEvent
 Draw = Callable[[nn.Module, int], Path]  # the generator and the step -> where the grid lies
 
 
@@ -33,6 +35,7 @@ class Habits:
 
     score: Score | None = None
     draw: Draw | None = None
+    examine: Examine | None = None
     keep: int | None = None  # step checkpoints at most; None: all
     save_steps: int | None = None  # `last` every so many steps; None: every minute
     extra: Mapping[str, Any] = field(default_factory=dict)  # what checkpoints say besides the training's state
@@ -229,6 +232,22 @@ class Loop:
             path = self.habits.draw(self.training.generator, self.training.step)
             shown = path.relative_to(self.folder.path).as_posix()
             self._emit(events.GridEvent(event="grid", step=self.training.step, path=shown))
+        if self.habits.examine is not None and self.engine.leads:
+            found = self.habits.examine(self.training.game)
+            if found:
+                self._emit(
+                    events.HeldOutEvent(
+                        event="held_out",
+                        step=self.training.step,
+                        samples=int(found["samples"]),
+                        d_real=found["d_real"],
+                        d_fake=found["d_fake"],
+                        acc_real=found["acc_real"],
+                        acc_fake=found["acc_fake"],
+                        dis_acc=(found["d_real"] + 1 - found["d_fake"]) / 2,
+                        gan_acc=found["d_fake"],
+                    )
+                )
 
     def _score(self) -> None:
         self.training.settle()  # by all processes, before the leader goes its own way

@@ -74,6 +74,22 @@ class Adversarial(Game):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.d_turns = int(state["d_turns"])
 
+    @torch.no_grad()
+    def judge(self, real: Tensor, y: Tensor | None, fake: Tensor, fake_y: Tensor | None) -> Terms:
+        """D's means and accuracies over real and fake samples, two batches apart."""
+        D = self.networks["D"]
+        return self.verdict(D(real, y), D(fake, fake_y))
+
+    def verdict(self, real_logits: Tensor, fake_logits: Tensor) -> Terms:
+        """Mean D(x), mean D(G(z)), and the shares that D judges rightly."""
+        threshold = self.loss.threshold(real_logits, fake_logits, self.rules)
+        return {
+            "d_real": self.loss.shown(real_logits, fake_logits).mean(),
+            "d_fake": self.loss.shown(fake_logits, real_logits).mean(),
+            "acc_real": (real_logits > threshold).float().mean(),
+            "acc_fake": (fake_logits <= threshold).float().mean(),
+        }
+
     def turns(self, step: int, batch: int, draws: Draws, observe: bool) -> Iterator[Turn]:
         """D's turns and G's, in the order of the rules; neighbours share what the rules let them share."""
         rules = self.rules
@@ -190,16 +206,11 @@ class Table:
 
     @torch.no_grad()
     def seen_by_d(self, real_logits: Tensor, fake_logits: Tensor) -> Terms:
-        """Mean D(x), mean D(G(z)), and the shares that D judges rightly."""
+        """D's verdict in its turn, before its update."""
         if not self.observe:
             return {}
-        threshold = self.loss.threshold(real_logits, fake_logits, self.rules)
-        return {
-            "d_real": self.loss.shown(real_logits, fake_logits).mean(),
-            "d_fake_before": self.loss.shown(fake_logits, real_logits).mean(),
-            "acc_real": (real_logits > threshold).float().mean(),
-            "acc_fake": (fake_logits <= threshold).float().mean(),
-        }
+        seen = self.game.verdict(real_logits, fake_logits)
+        return {**seen, "d_fake_before": seen.pop("d_fake")}
 
     def seen_by_g(self, logits: Tensor, real_logits: Tensor | None) -> Terms:
         """Mean D(G(z)) in G's turn, so after D's last update."""

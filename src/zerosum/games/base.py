@@ -67,6 +67,10 @@ class Game(ABC):
     def generator(self) -> str:
         """The player whose network draws samples."""
 
+    def judge(self, real: Tensor, y: Tensor | None, fake: Tensor, fake_y: Tensor | None) -> Terms:
+        """What the judging player says of samples outside a round: `seen`'s names; nothing where none judges."""
+        return {}
+
     def state_dict(self) -> dict[str, Any]:
         """What the game remembers between rounds: JSON values and tensors."""
         return {}

@@ -278,6 +278,7 @@ def _outputs(history: History, recipe: Mapping[str, Any]) -> Chart:
         Line(label=words("output.real"), x=x, y=history.d_real, role="real"),
         Line(label=words("output.before"), x=x, y=history.d_fake_before, role="fake", dashed=True),
         Line(label=words("output.after"), x=x, y=history.d_fake_after, role="fake"),
+        Line(label=words("output.held"), x=history.held_step, y=history.held_real, role="other"),
     ]
     chances = gives_probabilities(recipe)
     return Chart(

@@ -69,6 +69,10 @@ class History:
     score: Column  # (M,), lower is better
     best: tuple[int, float] | None  # the step and the value of the lowest score
 
+    held_step: Column  # (K,)
+    held_real: Column  # (K,), mean D(x) over held-out samples
+    held_fake: Column  # (K,), mean D(G(z)) beside them
+
     grids: tuple[dict[str, Any], ...]
     checkpoints: tuple[dict[str, Any], ...]  # the latest under each path
     stages: tuple[dict[str, Any], ...]
@@ -125,6 +129,7 @@ class _Reader:
         self.steps: Thinned[dict[str, Any]] = Thinned(points)
         self.scores: Thinned[dict[str, Any]] = Thinned(points)
         self.grids: Thinned[dict[str, Any]] = Thinned(points)
+        self.held_out: Thinned[dict[str, Any]] = Thinned(points)
         self.stages: Thinned[dict[str, Any]] = Thinned(1000)
         self.warnings: Thinned[dict[str, Any]] = Thinned(100)
         self.checkpoints: dict[str, dict[str, Any]] = {}
@@ -145,6 +150,8 @@ class _Reader:
             self.checkpoints[event["path"]] = event
         elif kind == "grid" and isinstance(event.get("path"), str):
             self.grids.append(event)
+        elif kind == "held_out":
+            self.held_out.append(event)
         elif kind == "stage":
             self.stages.append(event)
         elif kind == "warning" and isinstance(event.get("message"), str):
@@ -173,6 +180,9 @@ class _Reader:
             "score_images": _column(score["images"] for score in scores),
             "score": _column(score["value"] for score in scores),
             "best": self.best.get(name) if name is not None else None,
+            "held_step": _column(step_of(event) for event in self.held_out),
+            "held_real": _column(event.get("d_real") for event in self.held_out),
+            "held_fake": _column(event.get("d_fake") for event in self.held_out),
             "grids": tuple(self.grids),
             "checkpoints": tuple(self.checkpoints.values()),
             "stages": tuple(self.stages),

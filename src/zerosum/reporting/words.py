@@ -14,6 +14,7 @@ WORDS = {
     "penalty.title": "Other loss terms",
     "output.title": "What D says",
     "output.real": "D(x), real images",
+    "output.held": "D(x), held-out images",
     "output.before": "D(G(z)) before D's update",
     "output.after": "D(G(z)) after it",
     "output.level": "0.5, undecided",
