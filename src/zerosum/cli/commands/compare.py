@@ -32,5 +32,7 @@ def compare(
         say(f"the picture is {out}")
     else:
         header = list(dict.fromkeys(key for row in rows for key in row))
-        tell(table(header, [[number(row.get(key)) for key in header] for row in rows]))
+        tell(
+            table([key.replace("_", " ") for key in header], [[number(row.get(key)) for key in header] for row in rows])
+        )
         tell(f"\n{out}")

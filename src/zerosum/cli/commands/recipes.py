@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json as json_format
+import shutil
+import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -46,8 +49,21 @@ def _list(json: bool) -> None:
     if json:
         document([{"name": one.name, "title": one.title, "source": one.source, "needs": needs(one)} for one in found])
     else:
-        tell(table(("recipe", "what", "needs", "source"), [(r.name, r.title, needs(r), r.source) for r in found]))
+        tell(_listing([(one.name, one.title, needs(one), one.source) for one in found]))
         tell("\n`zerosum recipes NAME` shows one in full, `zerosum train NAME` runs it.")
+
+
+def _listing(rows: list[tuple[str, str, str, str]]) -> str:
+    """A line for each recipe in a pipe; in a terminal, which is narrower, the source stands beneath."""
+    if not sys.stdout.isatty():
+        return table(("recipe", "what", "needs", "source"), rows)
+    left = max(len(row[0]) for row in rows) + 2
+    width = max(shutil.get_terminal_size().columns - left, 30)
+    lines = []
+    for name, title, needed, source in rows:
+        beneath = textwrap.wrap(f"needs {needed}; {source}", width)
+        lines += [f"{name:<{left}}{title}", *(" " * left + line for line in beneath)]
+    return "\n".join(lines)
 
 
 def needs(recipe: Recipe) -> str:
