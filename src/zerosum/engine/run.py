@@ -19,6 +19,7 @@ from zerosum.spec import Recipe
 
 FORMAT = 1
 NAMED = ("last", "previous", "best")
+NEEDED = ("recipe", "data", "device", "horizon")  # in run.json, to go on
 
 
 class RunFolder:
@@ -26,6 +27,7 @@ class RunFolder:
 
     def __init__(self, path: Path, info: dict[str, Any]) -> None:
         self.path, self.info = path, info
+        self._lock = FileLock(path / ".lock", timeout=0)
 
     @classmethod
     def create(cls, path: Path, info: Mapping[str, Any]) -> RunFolder:
@@ -52,12 +54,16 @@ class RunFolder:
             version = int(info["format"])
         except (FileNotFoundError, NotADirectoryError):
             raise UserError(f"{path} is not the folder of a run: it has no run.json") from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{path / 'run.json'} can't be read: {error}") from None
+        except OSError as error:
+            raise UserError(f"{path / 'run.json'} can't be read: {error.strerror}") from None
+        except (ValueError, KeyError, TypeError):
+            raise UserError(f"{path / 'run.json'} is damaged: it does not describe a run") from None
         if version > FORMAT:
             raise UserError(
                 f"{path} was written by a newer zerosum (format {version}; this one reads {FORMAT}): update"
             )
+        if missing := [key for key in NEEDED if key not in info]:
+            raise UserError(f"{path / 'run.json'} is damaged: it has no {', '.join(missing)}")
         return cls(path, info)
 
     @property
@@ -76,15 +82,17 @@ class RunFolder:
         """Write run.json anew with these fields changed, so that a crash leaves the old one or the new one."""
         self.info.update(changes)
         beside = self.path / ".run.json.writing"
-        beside.write_text(json.dumps(self.info, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+        with beside.open("w", encoding="utf-8") as file:
+            json.dump(self.info, file, indent=1, ensure_ascii=False, allow_nan=False)
+            file.flush()
+            os.fsync(file.fileno())  # else a power cut could leave an empty file under the name
         os.replace(beside, self.path / "run.json")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Inside, no other process trains in this folder; `UserError` where one does."""
-        lock = FileLock(self.path / ".lock", timeout=0)
+        """Inside, no other process trains in this folder; `UserError` where one does. May be entered again."""
         try:
-            lock.acquire()
+            self._lock.acquire()
         except Timeout:
             raise UserError(f"another process is training in {self.path}: wait for it, or stop it") from None
         except OSError as error:
@@ -94,7 +102,7 @@ class RunFolder:
         try:
             yield
         finally:
-            lock.release()
+            self._lock.release()
 
     # Checkpoints
 
