@@ -23,7 +23,7 @@ class Signs:
     log: bool  # the next step
     save: bool
     over: bool  # the minutes are used up
-    stop: bool  # somebody got a signal
+    stop: int  # the number of the signal that somebody got; 0 where nobody did
     horizon: int  # the step where the run will end, once known; 0 before
 
     def as_list(self) -> list[int]:
@@ -32,7 +32,7 @@ class Signs:
     @classmethod
     def of(cls, numbers: list[int]) -> Signs:
         log, save, over, stop, horizon = numbers
-        return cls(log=bool(log), save=bool(save), over=bool(over), stop=bool(stop), horizon=horizon)
+        return cls(log=bool(log), save=bool(save), over=bool(over), stop=stop, horizon=horizon)
 
 
 class Clock:
@@ -55,7 +55,7 @@ class Clock:
         """Of the whole run, its earlier sessions included."""
         return self.seconds_before + time.monotonic() - self.began
 
-    def signs(self, *, stop: bool) -> Signs:
+    def signs(self, *, stop: int) -> Signs:
         """What this process thinks is due."""
         step, steps = self.training.step, self.training.plan.steps
         now = time.monotonic()

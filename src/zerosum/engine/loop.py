@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +22,7 @@ from zerosum.engine.events import Bus
 from zerosum.engine.plan import epoch_steps
 from zerosum.engine.run import RunFolder, step_name
 from zerosum.engine.training import Training
-from zerosum.errors import DivergedError, ZerosumError
+from zerosum.errors import DivergedError, TrainingError, ZerosumError
 from zerosum.games.base import Game
 
 Score = Callable[[nn.Module], Mapping[str, Any]]  # the generator -> {"name", "value", "levels"}
@@ -48,6 +49,7 @@ class Loop:
         self.training, self.folder, self.bus, self.habits = training, folder, bus, habits
         self.engine = training.engine
         self.signal: int | None = None  # that asked for a stop
+        self.kept = training.step  # the step that `last` is of
         self.clock = Clock(training, habits.save_steps)
 
     def run(self) -> events.EndReason:
@@ -61,17 +63,39 @@ class Loop:
             with self._signals():
                 reason = self._train()
         except DivergedError as error:
-            self._end("diverged", str(error))
-            raise
+            message = f"{error}; {self._way_out()}"
+            self._end("diverged", message)
+            raise DivergedError(message) from error
         except ZerosumError as error:
             self._end("failed", str(error))
             raise
+        except OSError as error:
+            message = f"{error.filename or self.folder.path} can't be written ({error.strerror or error}): the last "
+            message += f"checkpoint is whole, so make room, then `zerosum resume {self._shown}`"
+            self._end("failed", message)
+            raise TrainingError(message) from error
         self._end(reason, None)
         return reason
 
+    @property
+    def _shown(self) -> str:
+        """The run's folder as one types it."""
+        return shlex.quote(str(self.folder.path))
+
+    def _way_out(self) -> str:
+        """What to do where a number is not finite any more."""
+        rates = {name: player.lr / 10 for name, player in self.training.recipe.players.items() if not player.frozen}
+        lower = [f"--set {name}.lr={rate:g}" for name, rate in rates.items()]
+        if len(set(rates.values())) == 1:
+            lower = [f"--lr {rate:g}" for rate in list(rates.values())[:1]]
+        return (
+            f"checkpoint last, of step {self.kept}, is from before: go on from it with a lower learning rate, "
+            f"`zerosum resume {self._shown} {' '.join(lower)}`"
+        )
+
     def _train(self) -> events.EndReason:
         training = self.training
-        if training.images == 0:
+        if training.step == training.plan.begins:  # a branch too has a checkpoint from the start
             self._grid()
             self._save("last")
         signs = self._agree()
@@ -98,11 +122,13 @@ class Loop:
 
     def _agree(self) -> Signs:
         """What is due next. Several processes follow the leader's clock, and stop where any of them got a signal."""
-        signs = self.clock.signs(stop=self.signal is not None)
+        signs = self.clock.signs(stop=self.signal or 0)
         if self.engine.world == 1:
             return signs
-        mine = signs.as_list() if self.engine.leads else [0, 0, 0, int(signs.stop), 0]
-        return Signs.of(self.engine.reduce(torch.tensor(mine, device=self.engine.device), largest=True).tolist())
+        mine = signs.as_list() if self.engine.leads else [0, 0, 0, signs.stop, 0]
+        signs = Signs.of(self.engine.reduce(torch.tensor(mine, device=self.engine.device), largest=True).tolist())
+        self.signal = signs.stop or self.signal
+        return signs
 
     def _look_after(self) -> None:
         """Do what is due after a step."""
@@ -228,6 +254,7 @@ class Loop:
     # What is written
 
     def _grid(self) -> None:
+        self.training.settle()  # nothing is drawn that is not finite
         if self.habits.draw is not None and self.engine.leads:
             path = self.habits.draw(self.training.generator, self.training.step)
             shown = path.relative_to(self.folder.path).as_posix()
@@ -270,16 +297,16 @@ class Loop:
         """Write a checkpoint of a state that is known to be finite."""
         training = self.training
         training.settle()
-        if name == "last":
-            self.clock.saved = self.clock.now()
-        if not self.engine.leads:
-            return
         state = training.state_dict()
-        if not checkpoint.all_finite(state["weights"]):
-            raise DivergedError(f"a weight is not finite after step {training.step}")
-        path = self.folder.write(name, {**self.habits.extra, **state})
-        shown = path.relative_to(self.folder.path).as_posix()
-        self._emit(events.CheckpointEvent(event="checkpoint", step=training.step, name=name, path=shown))
+        for part in ("weights", "ema", "optimizers"):
+            if not checkpoint.all_finite(state[part]):
+                raise DivergedError(f"{part} are not finite after step {training.step}")
+        if self.engine.leads:
+            path = self.folder.write(name, {**self.habits.extra, **state})
+            shown = path.relative_to(self.folder.path).as_posix()
+            self._emit(events.CheckpointEvent(event="checkpoint", step=training.step, name=name, path=shown))
+        if name == "last":
+            self.clock.saved, self.kept = self.clock.now(), training.step
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
@@ -288,10 +315,13 @@ class Loop:
             yield
             return
 
+        asked = False
+
         def ask(number: int, frame: FrameType | None) -> None:
-            if self.signal is not None and number == signal.SIGINT:
+            nonlocal asked
+            if asked and number == signal.SIGINT:
                 raise KeyboardInterrupt
-            self.signal = number
+            asked, self.signal = True, number
 
         old = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
