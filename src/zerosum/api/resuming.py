@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ def resume(
 def plan_of(folder: RunFolder, count: int) -> Plan:
     """The plan of a run as far as it is fixed by now."""
     info = folder.info
-    plan = Plan.of(folder.recipe, count, info.get("begins", 0))
+    plan = Plan.of(folder.recipe, count, info.get("begins", 0), info.get("images_before", 0))
     if info["horizon"]:
         return plan.until(info["horizon"]["steps"])
     return dataclasses.replace(plan, steps=None, minutes=info.get("minutes", plan.minutes))
@@ -78,17 +79,27 @@ def go_on(path: Path, more: More, engine: Engine, care: Mapping[str, Any]) -> Ru
     """In place, from `last`, exactly."""
     folder = RunFolder.open(path)
     dataset = _same_data(folder)
-    with folder.locked():  # while the state is read; `drive` locks again for the training
-        state = folder.read("last")
-    at, seconds = state["counters"]["step"], state["counters"]["seconds"]
-    plan = _longer(plan_of(folder, len(dataset.train)), more, at, seconds)
-    if plan.steps is not None and at >= plan.steps and plan.minutes is None:
-        raise UserError(f"{folder.path} is finished at step {at}: go on with --steps +N, --epochs +N or --minutes +M")
-    training = assemble(folder.recipe, dataset, engine, plan)
-    training.load_state_dict(state)
-    if engine.leads:
-        folder.save_info(horizon=horizon(training), minutes=plan.minutes)
-    return drive(training, folder, dataset, **care)
+    with folder.locked() if engine.leads else nullcontext():
+        folder.info = RunFolder.open(path).info  # who had the lock may have changed it
+        state = _last(folder)
+        at, seconds = (state["counters"]["step"], state["counters"]["seconds"]) if state else (0, 0.0)
+        plan = _longer(plan_of(folder, len(dataset.train)), more, at, seconds)
+        if plan.steps is not None and at >= plan.steps and plan.minutes is None:
+            raise UserError(f"{path} is finished at step {at}: go on with --steps +N, --epochs +N or --minutes +M")
+        training = assemble(folder.recipe, dataset, engine, plan)
+        if state:
+            training.load_state_dict(state)
+        engine.wait()  # everybody has read before anything is written
+        if engine.leads:
+            folder.save_info(horizon=horizon(training), minutes=plan.minutes)
+        return drive(training, folder, dataset, **care)
+
+
+def _last(folder: RunFolder) -> dict[str, Any] | None:
+    """The state to go on from; None for a run that was killed before its first checkpoint, which begins anew."""
+    if not folder.checkpoints() and folder.info.get("parent") is None:
+        return None
+    return folder.read("last")
 
 
 def _longer(plan: Plan, more: More, at: int, seconds: float) -> Plan:
@@ -120,7 +131,11 @@ def branch(
     recipe = settle(recipe, dataset)
     if [recipe.size, recipe.channels] != [old.size, old.channels]:
         raise UserError(f"{recipe.data} does not have the size and channels of the run's networks: start a new run")
-    plan = Plan.of(recipe, len(dataset.train), begins=at)
+    # The schedule goes on where the parent had it, unless it is a new one.
+    before = 0 if "schedule" in changes else parent_plan.images_before + parent_plan.images(at)
+    plan = Plan.of(recipe, len(dataset.train), begins=at, images_before=before)
+    if plan.minutes is not None:
+        plan = dataclasses.replace(plan, minutes=seconds / 60 + plan.minutes)  # the clock counts the parent's too
     training = assemble(recipe, dataset, engine, plan)
     _drop_foreign_moments(state, old, recipe)
     training.load_state_dict(state)
@@ -140,7 +155,8 @@ def _remaining(plan: Plan, changes: Mapping[str, Any], more: More, at: int, seco
     later = [other for other in plan.legs if other.after > at and other.after > leg.after]
     stages: tuple[Stage, ...] = ()
     if later:
-        stages = (Stage(steps=later[0].after - at), *leg.recipe.stages[later[0].number - 1 :])
+        left = (later[0].after - at) * leg.recipe.batch / recipe.batch
+        stages = (Stage(steps=math.ceil(left)), *leg.recipe.stages[later[0].number - 1 :])
     steps = more.in_steps(recipe, plan.count)
     minutes = more.minutes
     if steps is None and minutes is None:

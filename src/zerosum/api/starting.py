@@ -93,6 +93,8 @@ def new_folder(
         "device": training.engine.describe(),
         "horizon": horizon(training),
         "begins": training.plan.begins,
+        "images_before": training.plan.images_before,
+        "minutes": training.plan.minutes,
         "parent": parent,
     }
     return RunFolder.create(path, info) if training.engine.leads else RunFolder(path, info)
@@ -124,12 +126,16 @@ def drive(
         bus = open_bus(folder, training.step, tuple(listeners)) if engine.leads else Bus()
         looked_after = habits(folder, recipe, domain_of(recipe, dataset), dataset, keep=keep, save_steps=save_steps)
         loop = Loop(training, folder, bus, looked_after)
+        hurry = False
         try:
             if dataset.note and training.images == 0:
                 bus.warn(dataset.note)
             loop.run()
+        except KeyboardInterrupt:
+            hurry = True  # it was asked twice
+            raise
         finally:
-            if engine.leads:
+            if engine.leads and not hurry:
                 _finish(folder, bus)
             bus.close()
     return Run(folder.path, stopped_by=loop.signal) if engine.leads else _remote(folder, loop.signal)

@@ -34,9 +34,10 @@ class Plan:
     steps: int | None
     minutes: float | None
     begins: int = 0  # a branch begins at its parent's step
+    images_before: int = 0  # by which its schedule is under way where it begins
 
     @classmethod
-    def of(cls, recipe: Recipe, count: int, begins: int = 0) -> Plan:
+    def of(cls, recipe: Recipe, count: int, begins: int = 0, images_before: int = 0) -> Plan:
         """The plan of a recipe over `count` training samples, going on after step `begins`."""
         legs = []
         after, current = begins, recipe
@@ -51,7 +52,7 @@ class Plan:
             steps = begins + recipe.steps
         elif recipe.minutes is not None:
             steps = None
-        return cls(tuple(legs) or (Leg(begins, recipe, 0),), count, steps, recipe.minutes, begins)
+        return cls(tuple(legs) or (Leg(begins, recipe, 0),), count, steps, recipe.minutes, begins, images_before)
 
     def until(self, steps: int) -> Plan:
         """The same plan with its end at this step."""
@@ -71,7 +72,8 @@ class Plan:
         """What step `step` multiplies every learning rate by; 1 while the horizon is unknown."""
         if recipe.schedule == "constant" or self.steps is None:
             return 1.0
-        progress = min(1.0, (step - 1 - self.begins) / max(1, self.steps - self.begins))
+        seen, horizon = (self.images_before + self.images(at) for at in (step - 1, self.steps))
+        progress = min(1.0, seen / max(1, horizon))
         if recipe.schedule == "linear":
             return 1.0 - progress
         return 0.5 * (1.0 + math.cos(math.pi * progress))
