@@ -138,13 +138,14 @@ def _split(branch: Any, path: str, tensors: dict[str, Tensor]) -> Any:
         return branch
     plain = {}
     for key, value in branch.items():
-        if "/" in str(key):
-            raise ValueError(f"the key {key!r} would break the path of a tensor")
+        held = len(tensors)
         below = f"{path}/{key}" if path else str(key)
         if isinstance(value, Tensor):
             tensors[below] = value.detach().to("cpu", copy=True).contiguous()
         else:
             plain[str(key)] = _split(value, below, tensors)
+        if "/" in str(key) and len(tensors) > held:
+            raise ValueError(f"the key {key!r} would break the path of a tensor")
     return plain
 
 
