@@ -109,7 +109,9 @@ def test_weight_clipping_bounds_every_weight_of_the_critic(data: Dataset) -> Non
     recipe = recipes.recipe("wgan").override({"steps": 2, "batch": 4, "D.clip": 0.003})
     training = assemble(recipe, data, Engine("cpu"), Plan.of(recipe, 64))
     training.take_step(observe=False)
-    assert max(float(weight.detach().abs().max()) for weight in training.game.networks["D"].parameters()) <= 0.003 + 1e-9
+    assert (
+        max(float(weight.detach().abs().max()) for weight in training.game.networks["D"].parameters()) <= 0.003 + 1e-9
+    )
 
 
 def test_the_average_follows_by_its_decay(data: Dataset) -> None:
