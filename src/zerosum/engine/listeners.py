@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zerosum.engine.events import Event, GridEvent, ScoreEvent, StepEvent
 from zerosum.eventlog import parse_event, read_events
 from zerosum.types import PathLike
 
 __all__ = ["EventLog", "TensorBoardLog", "read_events"]
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
 
 
 class EventLog:
@@ -83,48 +81,68 @@ class TensorBoardLog:
     """Writes scalars and grids for TensorBoard into `folder`, which lies in the run folder.
 
     A resume gives `purge_step`, the first step that will come again: TensorBoard forgets what it had from
-    there on.
+    there on. Everything is written before the call returns; torch's own writer leaves that to a thread, whose
+    traceback is all that a user would see of a full disk. `OSError` where the folder cannot be written.
     """
 
     def __init__(self, folder: PathLike, purge_step: int | None = None) -> None:
-        from torch.utils.tensorboard import SummaryWriter
+        from tensorboard.compat.proto import event_pb2, summary_pb2
+        from tensorboard.summary.writer.record_writer import RecordWriter
 
+        self._event, self._session, self._summary = event_pb2.Event, event_pb2.SessionLog, summary_pb2.Summary
         self.folder = Path(folder)
-        self._writer: SummaryWriter = SummaryWriter(str(self.folder), purge_step=purge_step, flush_secs=10)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        seconds, rest = divmod(time.time_ns(), 10**9)  # TensorBoard reads the files in the order of their names
+        self._file = (self.folder / f"events.out.tfevents.{seconds:010d}.{rest:09d}.{os.getpid()}").open("wb")
+        self._records = RecordWriter(self._file)
+        self._write(file_version="brain.Event:2")
+        if purge_step is not None:
+            self._write(step=purge_step, session_log=self._session(status=self._session.START))
+        self._file.flush()
 
     def __call__(self, event: Event, /) -> None:
         if event["event"] == "step":
-            for tag, value in _scalars(event):
-                self._writer.add_scalar(tag, value, event["step"])
+            self._add(event["step"], _scalars(event))
         elif event["event"] == "score":
-            self._score(event)
+            self._add(event["step"], _scores(event))
         elif event["event"] == "held_out":
-            for name in ("d_real", "d_fake", "acc_real", "acc_fake", "dis_acc", "gan_acc"):
-                number = dict(event)[name]
-                if isinstance(number, float):
-                    self._writer.add_scalar(f"held-out/{name}", number, event["step"])
+            names = ("d_real", "d_fake", "acc_real", "acc_fake", "dis_acc", "gan_acc")
+            self._add(event["step"], ((f"held-out/{name}", dict(event)[name]) for name in names))
         elif event["event"] == "grid":
             self._grid(event)
+        self._file.flush()
 
     def close(self) -> None:
-        """Write what is left and close the file."""
-        self._writer.close()
+        """Close the file; a second time does nothing."""
+        self._file.close()
 
-    def _score(self, event: ScoreEvent) -> None:
-        named = {event["name"]: event["value"], **{f"{event['name']}/{key}": v for key, v in event["levels"].items()}}
-        for name, value in named.items():
-            if value is not None:
-                self._writer.add_scalar(f"score/{name}", value, event["step"])
+    def _write(self, **fields: Any) -> None:
+        self._records.write(self._event(wall_time=time.time(), **fields).SerializeToString())
+
+    def _add(self, step: int, scalars: Iterable[tuple[str, Any]]) -> None:
+        """Scalars of one step; what is no number is left out."""
+        numbers = [(tag, number) for tag, number in scalars if isinstance(number, int | float)]
+        values = [self._summary.Value(tag=tag, simple_value=number) for tag, number in numbers]
+        self._write(step=step, summary=self._summary(value=values))
 
     def _grid(self, event: GridEvent) -> None:
-        import numpy as np
         from PIL import Image
 
         path = self.folder.parent / event["path"]
         if path.is_file():
             with Image.open(path) as image:
-                pixels = np.asarray(image.convert("RGB"))
-            self._writer.add_image("samples", pixels, event["step"], dataformats="HWC")
+                width, height, channels = *image.size, len(image.getbands())
+            picture = self._summary.Image(
+                height=height, width=width, colorspace=channels, encoded_image_string=path.read_bytes()
+            )
+            value = self._summary.Value(tag="samples", image=picture)
+            self._write(step=event["step"], summary=self._summary(value=[value]))
+
+
+def _scores(event: ScoreEvent) -> Iterator[tuple[str, float | None]]:
+    yield f"score/{event['name']}", event["value"]
+    for key, value in event["levels"].items():
+        yield f"score/{event['name']}/{key}", value
 
 
 def _scalars(event: StepEvent) -> Iterator[tuple[str, float]]:
