@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from zerosum.api.run import Run
 from zerosum.api.starting import begin, new_path
 from zerosum.data import Dataset
 from zerosum.engine.engine import Engine
+from zerosum.engine.run import RunFolder
 from zerosum.errors import UserError
 from zerosum.spec import Recipe
 from zerosum.types import PathLike
@@ -97,7 +99,8 @@ def train_fleet(
     if engine.leads:
         _create(path, {"recipe": chosen.to_dict(), "data": describe_data(dataset), "labels": list(dataset.classes)})
     engine.wait()
-    return _go_on(Fleet(path), dataset, engine, care)
+    with _alone(Fleet(path), engine):
+        return _go_on(Fleet(path), dataset, engine, care)
 
 
 def resume_fleet(path: Path, more: More, engine: Engine, care: Mapping[str, Any]) -> Fleet:
@@ -107,54 +110,87 @@ def resume_fleet(path: Path, more: More, engine: Engine, care: Mapping[str, Any]
     dataset = find_data(recipe, recipe.data)
     if dataset.fingerprint != fleet.info["data"]["fingerprint"]:
         raise UserError(f"{recipe.data} is not the data that {path} began with: bring that back, or start a new fleet")
+    with _alone(fleet, engine):
+        if engine.leads:
+            _extend(Fleet(path), more)
+        engine.wait()
+        return _go_on(Fleet(path), dataset, engine, care)
+
+
+def _alone(fleet: Fleet, engine: Engine) -> AbstractContextManager[None]:
+    """Inside, no other process trains this fleet; `UserError` where one does."""
+    return RunFolder(fleet.path, fleet.info).locked() if engine.leads else nullcontext()
+
+
+def _extend(fleet: Fleet, more: More) -> None:
+    """Note down how much more every member gets, and where each one stands: a killed fleet goes on by this."""
     lengths = {name: value for name, value in dataclasses.asdict(more).items() if value is not None}
-    unfinished = [label for label in fleet.labels if not _finished(fleet.member_path(label))]
+    paths = {label: fleet.member_path(label) for label in fleet.labels}
+    unfinished = not all(_finished(path) for path in paths.values()) or fleet.info.get("extension")
     if lengths:
-        if unfinished or fleet.info.get("extension"):
-            raise UserError(f"{path} is not finished yet: let `zerosum resume {path}` finish it, then give it more")
+        if unfinished:
+            raise UserError(
+                f"{fleet.path} is not finished yet: let `zerosum resume {fleet.path}` finish it, then give it more"
+            )
         if "minutes" in lengths:
-            lengths["minutes"] /= len(fleet.labels)
-        _save(fleet, extension={"lengths": lengths, "labels": fleet.labels})
-    elif not unfinished and not fleet.info.get("extension"):
-        raise UserError(f"{path} is finished: go on with --steps +N, --epochs +N or --minutes +M")
-    return _go_on(fleet, dataset, engine, care)
+            lengths["minutes"] /= len(paths)
+        at = {label: _step(RunFolder.open(path)) for label, path in paths.items()}
+        _save(fleet, extension={"lengths": lengths, "from": at})
+    elif not unfinished:
+        raise UserError(f"{fleet.path} is finished: go on with --steps +N, --epochs +N or --minutes +M")
 
 
 def _go_on(fleet: Fleet, dataset: Dataset, engine: Engine, care: Mapping[str, Any]) -> Fleet:
     """Let one member after the other train to its end; a signal ends the fleet's session."""
     recipe = Recipe.from_dict(fleet.info["recipe"])
+    extension = fleet.info.get("extension") or {"lengths": {}, "from": {}}
     for label in fleet.labels:
         path = fleet.member_path(label)
-        extension = fleet.info.get("extension") or {"labels": []}
-        if not (path / "checkpoints").exists():
-            shutil.rmtree(path, ignore_errors=True)  # killed before its first checkpoint
+        # The leader looks, for all: its own writing changes what there is to see.
+        due = engine.same_everywhere(_due(path, extension["from"].get(label)) if engine.leads else "")
+        if due == "begin":
+            if engine.leads:
+                shutil.rmtree(path, ignore_errors=True)  # killed before it was a run
             member = dataclasses.replace(recipe, only_class=label)
             run = begin(member, one_class(dataset, label), engine, path=path, root=fleet.path, **care)
-        elif not _finished(path):
-            run = go_on(path, More(), engine, care)
-        elif label in extension["labels"]:
-            left = [other for other in extension["labels"] if other != label]
-            _save(fleet, extension={**extension, "labels": left} if left else None)
-            run = go_on(path, More(**extension["lengths"]), engine, care)
+        elif due:
+            run = go_on(path, More(**extension["lengths"]) if due == "extend" else More(), engine, care)
         else:
             continue
         if run.stopped_by:
             fleet.stopped_by = run.stopped_by
-            break
+            return fleet
+    if engine.leads and extension["from"]:
+        _save(fleet, extension=None)
     return fleet
 
 
+def _due(path: Path, extended_from: int | None) -> str:
+    """What a member needs: "begin", "finish", "extend" (where it still stands where it stood), or ""."""
+    if not (path / "run.json").exists():
+        return "begin"
+    if not _finished(path):
+        return "finish"
+    return "extend" if extended_from is not None and _step(RunFolder.open(path)) <= extended_from else ""
+
+
+def _step(folder: RunFolder) -> int:
+    return int(folder.read("last")["counters"]["step"])
+
+
 def _finished(path: Path) -> bool:
+    """Whether the last checkpoint is that of the member's end; it may have been killed before it could say so."""
     if not (path / "run.json").exists():
         return False
-    end = Run(path).end
-    return end is not None and end["reason"] == "finished"
+    folder = RunFolder.open(path)
+    horizon = folder.info["horizon"]
+    return horizon is not None and bool(folder.checkpoints()) and _step(folder) >= horizon["steps"]
 
 
 def _create(path: Path, info: Mapping[str, Any]) -> None:
     try:
         path.mkdir(parents=True)
-        (path / "fleet.json").write_text(json.dumps({"format": FORMAT, **info}, indent=1, ensure_ascii=False))
+        _write(path, {"format": FORMAT, **info})
     except FileExistsError:
         raise UserError(f"{path} is there already: give another --out, or go on with `zerosum resume {path}`") from None
     except OSError as error:
@@ -163,9 +199,16 @@ def _create(path: Path, info: Mapping[str, Any]) -> None:
 
 def _save(fleet: Fleet, **changes: Any) -> None:
     fleet.info.update(changes)
-    beside = fleet.path / ".fleet.json.writing"
-    beside.write_text(json.dumps(fleet.info, indent=1, ensure_ascii=False), encoding="utf-8")
-    os.replace(beside, fleet.path / "fleet.json")
+    _write(fleet.path, fleet.info)
+
+
+def _write(path: Path, info: Mapping[str, Any]) -> None:
+    beside = path / ".fleet.json.writing"
+    with beside.open("w", encoding="utf-8") as file:
+        json.dump(info, file, indent=1, ensure_ascii=False)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path / "fleet.json")
 
 
 def _safe(label: str) -> str:
