@@ -1,0 +1,183 @@
+"""What a finished run is for, on one small run: loading, sampling, walking, comparing, the page."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import zerosum
+from zerosum.errors import CheckpointError, UserError
+
+SMALL = {"batch": 8, "G.width": 8, "D.width": 4, "grid": 20, "grid_steps": 3, "score_images": 32}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> zerosum.Run:
+    """Six steps of `quick` with classes."""
+    return zerosum.train("quick", "digits", steps=6, out=tmp_path_factory.mktemp("runs") / "a", settings=SMALL)
+
+
+def test_a_run_folder_holds_what_the_design_says(run: zerosum.Run) -> None:
+    there = {path.name for path in run.path.iterdir()}
+    assert {"run.json", "events.jsonl", "tensorboard", "samples", "checkpoints", "report.html", "losses.png"} <= there
+    grids = sorted(path.name for path in (run.path / "samples").glob("*.png"))
+    assert grids == ["000000.png", "000003.png", "000006.png"]
+    with Image.open(run.path / "samples" / "evolution.webp") as film:
+        assert film.n_frames == 3  # type: ignore[attr-defined]
+    info = json.loads((run.path / "run.json").read_text())
+    assert info["horizon"] == {"steps": 6, "images": 48}
+    assert info["recipe"]["data"] == "digits"
+    assert info["parent"] is None
+    assert {"best", "last", "previous"} <= set(run.checkpoints())
+
+
+def test_events_tell_the_run_from_start_to_end(run: zerosum.Run) -> None:
+    kinds = [event["event"] for event in run.events()]
+    assert kinds[0] == "start"
+    assert kinds[-1] == "end"
+    assert kinds.count("step") == 2  # the first and the last
+    assert {"grid", "held_out", "score", "checkpoint"} <= set(kinds)
+    assert run.end is not None
+    assert run.end["reason"] == "finished"
+    held = next(event for event in run.events() if event["event"] == "held_out")
+    assert held["dis_acc"] == pytest.approx((held["d_real"] + 1 - held["d_fake"]) / 2)
+    assert held["gan_acc"] == held["d_fake"]
+
+
+def test_a_fresh_process_that_knows_only_the_folder_draws_the_same(run: zerosum.Run, tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(run.path / "checkpoints" / "last", moved)
+    code = (
+        "import sys, numpy, torch, zerosum; torch.set_num_threads(1); "
+        "numpy.save(sys.argv[2], zerosum.load(sys.argv[1]).sample(10, seed=3))"
+    )
+    subprocess.run([sys.executable, "-c", code, str(moved), str(tmp_path / "x.npy")], check=True)
+    ours = run.sample(10, seed=3, checkpoint="last").astype(int)
+    assert np.abs(np.load(tmp_path / "x.npy").astype(int) - ours).max() <= 1  # rounding where threads differ
+
+
+def test_the_generator_is_the_average_and_not_the_raw_weights(run: zerosum.Run) -> None:
+    state = run.state("last")
+    loaded = run.generator("last").network.state_dict()
+    assert all(torch.equal(loaded[name], value) for name, value in state["ema"].items())
+    assert any(not torch.equal(loaded[name], value) for name, value in state["weights"]["G"].items())
+
+
+def test_the_same_seed_draws_the_same_and_another_does_not(run: zerosum.Run) -> None:
+    assert np.array_equal(run.sample(4, seed=1), run.sample(4, seed=1))
+    assert not np.array_equal(run.sample(4, seed=1), run.sample(4, seed=2))
+
+
+def test_a_class_is_drawn_by_name_or_number_and_an_unknown_one_is_refused(run: zerosum.Run) -> None:
+    assert np.array_equal(run.sample(4, label="7"), run.sample(4, label=7))
+    assert not np.array_equal(run.sample(4, label="7"), run.sample(4, label="8"))
+    with pytest.raises(UserError, match="there is no class 'cat'; expected one of: 0, 1"):
+        run.sample(4, label="cat")
+
+
+@pytest.mark.parametrize("name", ["grid.png", "many.npz", "folder"])
+def test_samples_go_where_the_name_says(run: zerosum.Run, tmp_path: Path, name: str) -> None:
+    out = zerosum.sample(run.path, 20, out=tmp_path / name)
+    if name.endswith("png"):
+        with Image.open(out) as grid:
+            assert grid.width > 2 * 28  # two columns: a row for each of ten classes
+    elif name.endswith("npz"):
+        with np.load(out) as found:
+            assert found["images"].shape == (20, 28, 28, 1)
+            assert found["images"].dtype == np.uint8
+            assert sorted(set(found["labels"].tolist())) == list(range(10))
+    else:
+        assert len(list(out.glob("*.png"))) == 20
+
+
+def test_a_walk_is_an_animation_that_ends_where_it_begins(run: zerosum.Run, tmp_path: Path) -> None:
+    out = zerosum.walk(run.path, out=tmp_path / "walk.gif", keyframes=2, steps=3, walks=4)
+    with Image.open(out) as film:
+        assert film.n_frames == 6  # type: ignore[attr-defined]
+
+
+def test_compare_ranks_two_runs_from_the_same_z(run: zerosum.Run, tmp_path: Path) -> None:
+    other = zerosum.resume(run.path, steps=2, settings={"lr": 1e-4}, out=tmp_path / "b")
+    rows = zerosum.compare([run.path, other.path], out=tmp_path / "compare.png")
+    assert len(rows) == 2
+    assert Image.open(tmp_path / "compare.png").width > 200
+    with pytest.raises(UserError, match="at least two"):
+        zerosum.compare([run.path])
+
+
+def test_a_branch_names_its_parent_and_leaves_it_alone(run: zerosum.Run, tmp_path: Path) -> None:
+    before = {path: path.read_bytes() for path in sorted(run.path.rglob("*")) if path.is_file()}
+    branch = zerosum.resume(run.path, steps=2, settings={"G.lr": 1e-4, "r1": 1.0}, out=tmp_path / "branch")
+    assert branch.info["parent"] == {
+        "run": str(run.path.resolve()),
+        "checkpoint": "last",
+        "step": 6,
+        "changes": {"G.lr": 1e-4, "r1": 1.0},
+    }
+    assert branch.end is not None
+    assert branch.end["step"] == 8
+    after = {path: path.read_bytes() for path in sorted(run.path.rglob("*")) if path.is_file()}
+    assert before == after
+
+
+def test_a_pickle_is_never_loaded(tmp_path: Path) -> None:
+    torch.save({"weights": torch.ones(3)}, tmp_path / "model.pth")
+    with pytest.raises(CheckpointError, match="unpickling runs code"):
+        zerosum.load(tmp_path / "model.pth")
+
+
+def test_what_is_no_run_is_said_to_be_none(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is not the folder of a run"):
+        zerosum.load(tmp_path)
+    with pytest.raises(UserError, match="is not there"):
+        zerosum.load(tmp_path / "nowhere")
+
+
+def test_an_existing_out_is_refused_and_untouched(run: zerosum.Run) -> None:
+    with pytest.raises(UserError, match="is there already"):
+        zerosum.train("quick", "digits", steps=1, out=run.path, settings=SMALL)
+    assert run.end is not None
+
+
+def test_nothing_is_written_where_the_recipe_is_refused(tmp_path: Path) -> None:
+    for bad in ({"batch": 0}, {"lr": "nan"}, {"no_such": 1}, {"size": 17}):
+        with pytest.raises(UserError):
+            zerosum.train("quick", "digits", steps=1, settings=bad, root=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_points_are_drawn_as_points(tmp_path: Path) -> None:
+    run = zerosum.train("gan", "ring", steps=3, out=tmp_path / "ring", settings={"batch": 16})
+    drawn = run.sample(50)
+    assert drawn.shape == (50, 2)
+    assert drawn.dtype == np.float32
+    assert zerosum.sample(run.path, 50, out=tmp_path / "ring.png").exists()
+
+
+def test_a_fleet_has_a_model_and_a_row_for_each_label(tmp_path: Path) -> None:
+    for label, level in (("cats", 40), ("dogs", 200)):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for number in range(8):
+            shade = np.full((28, 28), level + number, np.uint8)
+            Image.fromarray(shade).save(tmp_path / "data" / label / f"{number}.png")
+    source = f"folder:{tmp_path / 'data'}"
+    fleet = zerosum.train("mlp", source, steps=1, per_class=True, out=tmp_path / "fleet", settings={"batch": 4})
+    assert list(fleet.members) == ["cats", "dogs"]
+    assert fleet.sample(2).shape == (4, 28, 28, 1)
+    with np.load(zerosum.sample(fleet.path, 3, out=tmp_path / "fleet.npz")) as found:
+        assert found["labels"].tolist() == [0, 0, 0, 1, 1, 1]
+    member = fleet.members["dogs"]
+    assert member.info["recipe"]["only_class"] == "dogs"
+    assert member.info["data"]["classes"] is None
+    with pytest.raises(UserError, match="is finished"):
+        zerosum.resume(fleet.path)
+    longer = zerosum.resume(fleet.path, steps=1)
+    assert {run.end["step"] for run in longer.members.values()} == {2}
