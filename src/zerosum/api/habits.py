@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def habits(
     classes = None if dataset.classes is None else list(dataset.classes)
     about = {"recipe": recipe.to_dict(), "domain": dataclasses.asdict(domain), "classes": classes}
     return Habits(
-        score=scorer(domain, dataset) if recipe.best == "swd" else None,
+        score=scorer(domain, dataset) if recipe.best == "swd" and len(dataset.held_out) else None,
         draw=drawer(folder, recipe, domain, dataset),
         examine=examiner(recipe, domain, dataset),
         keep=keep,
@@ -69,22 +69,28 @@ def drawer(folder: RunFolder, recipe: Recipe, domain: Domain, dataset: Dataset) 
         count = max(count, 2500)
 
     def draw_grid(generator: nn.Module, step: int) -> Path:
-        device = next(generator.parameters()).device
-        batches = draw.draw(
-            generator,
-            count,
-            z_dim=int(getattr(generator, "z_dim")),  # noqa: B009
-            seed=GRID_SEED,
-            device=device,
-            labels=labels,
-            value_range=domain.value_range,
-        )
+        batches = drawn(generator, domain, count, GRID_SEED, labels)
         folder.samples.mkdir(exist_ok=True)
         path = folder.samples / f"{step:06d}.png"
         reals = dataset.held_out.samples[:2500] if dataset.kind == "points" else None
         return draw.write_grid(batches, path, count=count, columns=columns, row_labels=row_labels, reals=reals)
 
     return draw_grid
+
+
+def drawn(
+    generator: nn.Module, domain: Domain, count: int, seed: int, labels: draw.Labels | None
+) -> Iterator[draw.Samples]:
+    """Samples of a generator that is in training, in batches."""
+    return draw.draw(
+        generator,
+        count,
+        z_dim=int(getattr(generator, "z_dim")),  # noqa: B009  (a Module's attributes are untyped)
+        seed=seed,
+        device=next(generator.parameters()).device,
+        labels=labels,
+        value_range=domain.value_range,
+    )
 
 
 def scorer(domain: Domain, dataset: Dataset) -> Callable[[nn.Module], Mapping[str, Any]]:
@@ -99,17 +105,7 @@ def scorer(domain: Domain, dataset: Dataset) -> Callable[[nn.Module], Mapping[st
     def score(generator: nn.Module) -> Mapping[str, Any]:
         if not judge:
             judge.append(SlicedWasserstein(np.asarray(held_out.samples[:count])))
-        device = next(generator.parameters()).device
-        batches = draw.draw(
-            generator,
-            count,
-            z_dim=int(getattr(generator, "z_dim")),  # noqa: B009
-            seed=SCORE_SEED,
-            device=device,
-            labels=labels,
-            value_range=domain.value_range,
-        )
-        levels = judge[0].distance(np.concatenate(list(batches)))
+        levels = judge[0].distance(np.concatenate(list(drawn(generator, domain, count, SCORE_SEED, labels))))
         return {"name": "swd", "value": levels.pop("mean"), "levels": levels}
 
     return score

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +21,7 @@ from zerosum.engine.events import Bus
 from zerosum.engine.plan import epoch_steps
 from zerosum.engine.run import RunFolder, step_name
 from zerosum.engine.training import Training
-from zerosum.errors import DivergedError, TrainingError, ZerosumError
+from zerosum.errors import DivergedError, ZerosumError
 from zerosum.games.base import Game
 
 Score = Callable[[nn.Module], Mapping[str, Any]]  # the generator -> {"name", "value", "levels"}
@@ -70,17 +69,11 @@ class Loop:
             self._end("failed", str(error))
             raise
         except OSError as error:
-            message = f"{error.filename or self.folder.path} can't be written ({error.strerror or error}): the last "
-            message += f"checkpoint is whole, so make room, then `zerosum resume {self._shown}`"
-            self._end("failed", message)
-            raise TrainingError(message) from error
+            failure = self.folder.unwritable(error)
+            self._end("failed", str(failure))
+            raise failure from error
         self._end(reason, None)
         return reason
-
-    @property
-    def _shown(self) -> str:
-        """The run's folder as one types it."""
-        return shlex.quote(str(self.folder.path))
 
     def _way_out(self) -> str:
         """What to do where a number is not finite any more."""
@@ -90,7 +83,7 @@ class Loop:
             lower = [f"--lr {rate:g}" for rate in list(rates.values())[:1]]
         return (
             f"checkpoint last, of step {self.kept}, is from before: go on from it with a lower learning rate, "
-            f"`zerosum resume {self._shown} {' '.join(lower)}`"
+            f"`zerosum resume {self.folder.shown} {' '.join(lower)}`"
         )
 
     def _train(self) -> events.EndReason:

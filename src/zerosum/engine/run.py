@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from zerosum.engine import checkpoint
-from zerosum.errors import CheckpointError, UserError
+from zerosum.errors import CheckpointError, TrainingError, UserError
 from zerosum.spec import Recipe
 
 FORMAT = 1
@@ -101,8 +102,22 @@ class RunFolder:
             ) from None
         try:
             yield
+        except OSError as error:
+            raise self.unwritable(error) from error
         finally:
             self._lock.release()
+
+    @property
+    def shown(self) -> str:
+        """The path as one types it."""
+        return shlex.quote(str(self.path))
+
+    def unwritable(self, error: OSError) -> TrainingError:
+        """What to say when a file of the run can't be written, whichever it is."""
+        return TrainingError(
+            f"{error.filename or self.path} can't be written ({error.strerror or error}): the run is whole up to its "
+            f"last checkpoint, so make room, then `zerosum resume {self.shown}`"
+        )
 
     # Checkpoints
 
