@@ -65,8 +65,6 @@ class Rules:
 
 def _parse_rules(value: Any) -> Any:
     if isinstance(value, Mapping):
-        import zerosum.games.rules  # noqa: F401  (the subclasses register themselves)
-
         fields = dict(value)
         kind = fields.pop("kind", None)
         if kind not in Rules.kinds:
