@@ -106,3 +106,10 @@ def test_no_tracked_file_knows_one_machine_or_one_registry() -> None:
             continue
         guilty += [f"{name_of(path)}: {match}" for match in places.findall(raw.decode("utf-8", "replace"))]
     assert not guilty
+
+
+@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")], ids=name_of)
+def test_links_between_the_pages_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    lost = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert not lost

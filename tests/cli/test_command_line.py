@@ -144,10 +144,11 @@ def test_of_several_ranks_only_the_first_names_a_wrong_input(
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("line", ["recipes", "--help", "data show ring"])  # plain, by Typer, by rich
+def test_a_closed_pipe_is_no_error(line: str, tmp_path: Path) -> None:
     read, write = os.pipe()
     os.close(read)
-    command = [sys.executable, "-m", "zerosum", "recipes"]
+    command = [sys.executable, "-m", "zerosum", *line.split()]
     done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False, cwd=tmp_path)
     os.close(write)
     assert (done.returncode, done.stderr) == (0, "")

@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _speak_plainly()
         code = _run([argument for argument in given if argument != "--debug"])
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # rich turns the one into the other
         _forget_stdout()
         return 0
     except KeyboardInterrupt:
