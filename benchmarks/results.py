@@ -101,15 +101,7 @@ def measure(row: Row, minutes: float, threads: int) -> None:
     ROWS.mkdir(parents=True, exist_ok=True)
     summary = fleet(run) if (run / "fleet.json").exists() else single(run)
     picture = ROWS / f"{row.name}.png"
-    sample = [
-        *zerosum,
-        "sample",
-        str(run),
-        "-n",
-        "10" if (run / "fleet.json").exists() else "50",
-        "--out",
-        str(picture),
-    ]
+    sample = [*zerosum, "sample", str(run), "-n", str(summary.pop("drawn")), "--out", str(picture)]
     if summary.pop("points", False):
         shutil.copy(last_grid(run), picture)
     else:
@@ -156,6 +148,7 @@ def single(run: Path) -> dict[str, Any]:
         **{name: mean(name) for name in ("d_real", "d_fake_before", "d_fake_after", "acc_real", "acc_fake")},
         "best": min(([s["name"], round(s["value"], 3), s["step"]] for s in scores), key=lambda s: s[1], default=None),
         "points": info["data"]["kind"] == "points",
+        "drawn": 50 if info["recipe"]["classes"] != "ignored" and info["data"]["classes"] else 49,
     }
 
 
@@ -177,6 +170,7 @@ def fleet(run: Path) -> dict[str, Any]:
         **means,
         "best": None,
         "members": len(members),
+        "drawn": 10,
     }
 
 
