@@ -45,7 +45,7 @@ def sample(
     """
     if n < 1:
         raise UserError(f"n is {n}; expected at least 1")
-    out = Path(out) if out else Path(run) / f"samples-{seed}.png"
+    out = Path(out) if out else _beside(run, f"samples-{seed}.png")
     if (Path(run) / "fleet.json").exists():
         return _sample_fleet(Fleet(run), n, seed, label, out, checkpoint)
     generator = load(run, checkpoint, device=device)
@@ -100,7 +100,12 @@ def walk(
         labels=generator.labels(walks, label),
         value_range=generator.domain.value_range,
     )
-    return animation(frames, Path(out) if out else Path(run) / "walk.webp")
+    return animation(frames, Path(out) if out else _beside(run, "walk.webp"))
+
+
+def _beside(run: PathLike, name: str) -> Path:
+    """In the run's folder; for a lone checkpoint, which is left as it is, in the working directory."""
+    return Path(name) if (Path(run) / "manifest.json").exists() else Path(run) / name
 
 
 def compare(runs: Sequence[PathLike], *, out: PathLike | None = "compare.png") -> list[dict[str, Any]]:
