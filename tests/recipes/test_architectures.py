@@ -225,6 +225,7 @@ def cgan_g() -> Expected:
 def cgan_d() -> Expected:
     return [
         ("reshape", (784,), 0),
+        "dropout 0.2",
         ("maxout 240 units of 5 pieces", (240,), 784 * 240 * 5 + 240 * 5),
         "dropout 0.5",
         ("maxout 50 units of 5 pieces", (50,), 10 * 50 * 5 + 50 * 5),
@@ -296,7 +297,7 @@ def test_batch_norm_has_the_numbers_of_the_framework_that_the_source_was_written
 
 def test_points_get_networks_of_two_hidden_layers() -> None:
     points = Domain(shape=(2,))
-    for player, inputs, outputs in (("G", 100, 2), ("D", 2, 1)):
+    for player, inputs, outputs in (("G", 2, 2), ("D", 2, 1)):
         layers = [layer for layer in describe_player(recipe("gan").players[player], points) if layer.kind != "input"]
         assert [spoken(layer) for layer in layers] == [
             ("linear", (128,), inputs * 128 + 128),

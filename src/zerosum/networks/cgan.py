@@ -2,7 +2,7 @@
 
 G maps z and y to hidden layers of their own, whose concatenation goes on; D does so with the image and
 y, in maxout units. The paper has dropout of 0.5 in both; here it follows every hidden layer. The
-initialisation is that of 1406.2661.
+initialisation is that of 1406.2661's code.
 """
 
 from __future__ import annotations
@@ -65,20 +65,27 @@ class CganDiscriminator(nn.Module):
         y_pieces: int = 5,
         units: int = 240,
         pieces: int = 4,
+        input_dropout: float = 0.2,
         dropout: float = 0.5,
     ) -> None:
         super().__init__()
         require_images(domain, "cgan-discriminator")
         self.classes = require_classes(domain, "cgan-discriminator")
         pixels = domain.channels * domain.size**2
-        self.from_x = nn.Sequential(nn.Flatten(), Maxout(pixels, x_units, x_pieces), nn.Dropout(dropout))
+        self.from_x = nn.Sequential(
+            nn.Flatten(),
+            nn.Dropout(input_dropout),
+            Maxout(pixels, x_units, x_pieces),
+            nn.Dropout(dropout),
+        )
         self.from_y = nn.Sequential(Maxout(self.classes, y_units, y_pieces), nn.Dropout(dropout))
         self.layers = nn.Sequential(
             Maxout(x_units + y_units, units, pieces),
             nn.Dropout(dropout),
             nn.Linear(units, 1),
         )
-        uniform_init(self, 0.005)
+        for part in (self.from_x, self.layers):  # as small, the label's layer would hardly be heard
+            uniform_init(part, 0.005)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         assert y is not None, "a conditional discriminator is called with labels"

@@ -2,7 +2,8 @@
 
 For images G is of rectifiers with a sigmoid, D of maxout with dropout; the paper gives no widths, and
 those here are of the code that its authors published, as is the initialisation, without which D wins
-at once. For 2-D points both have two hidden ReLU layers, as toy experiments do (1611.02163, 1705.07761).
+at once. For 2-D points both have two hidden ReLU layers, as toy experiments do (1611.02163,
+1705.07761), and z has two dimensions too (1712.04086): with 100 all points end on one mode of the ring.
 """
 
 from __future__ import annotations
@@ -20,16 +21,24 @@ from zerosum.types import Domain
 class GanGenerator(nn.Module):
     """z (N, z_dim) to samples (N, *shape): images in the domain's range, or points anywhere.
 
-    `width` is that of the two hidden layers for images, `points_width` for points.
+    z_dim and `width`, that of the two hidden layers, are for images; points have their own.
     """
 
-    def __init__(self, domain: Domain, *, z_dim: int = 100, width: int = 1200, points_width: int = 128) -> None:
+    def __init__(
+        self,
+        domain: Domain,
+        *,
+        z_dim: int = 100,
+        width: int = 1200,
+        points_z_dim: int = 2,
+        points_width: int = 128,
+    ) -> None:
         super().__init__()
-        self.z_dim = z_dim
         images = len(domain.shape) == 3
+        self.z_dim = z_dim if images else points_z_dim
         hidden = width if images else points_width
         layers: list[nn.Module] = [
-            nn.Linear(z_dim, hidden),
+            nn.Linear(self.z_dim, hidden),
             nn.ReLU(),
             nn.Linear(hidden, hidden),
             nn.ReLU(),

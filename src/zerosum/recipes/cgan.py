@@ -34,6 +34,7 @@ RECIPE = Recipe(
                 "y_pieces": 5,
                 "units": 240,
                 "pieces": 4,
+                "input_dropout": 0.2,
                 "dropout": 0.5,
             },
             lr=2e-4,

@@ -11,7 +11,8 @@ RECIPE = Recipe(
         "G's loss is -log D(G(z)), which the paper recommends for the beginning; the minimax game itself, where G "
         "minimises log(1 - D(G(z))), is `--set loss=saturating`. The paper's k is `--set n_critic=2`; it used 1.",
         "For images the networks are those of the code that the authors published: rectifiers in G, maxout and "
-        "dropout in D, batch 100. For points (`--data ring`, `--data grid`): two hidden layers of 128 in both.",
+        "dropout in D, batch 100. For points (`--data ring`, `--data grid`): z of two "
+        "dimensions and two hidden layers of 128 in both players.",
         "Chosen: Adam with beta1 0.5 instead of SGD with growing momentum, z from a normal distribution instead of "
         "a uniform one, and the length.",
     ),
@@ -22,14 +23,14 @@ RECIPE = Recipe(
     players={
         "G": Player(
             network="gan-generator",
-            args={"z_dim": 100, "width": 1200, "points_width": 128},
-            lr=1e-3,
+            args={"z_dim": 100, "width": 1200, "points_z_dim": 2, "points_width": 128},
+            lr=2e-4,
             betas=(0.5, 0.999),
         ),
         "D": Player(
             network="gan-discriminator",
             args={"units": 240, "pieces": 5, "input_dropout": 0.2, "dropout": 0.5, "points_width": 128},
-            lr=1e-3,
+            lr=2e-4,
             betas=(0.5, 0.999),
         ),
     },
