@@ -16,11 +16,11 @@ from zerosum.cli import options
 from zerosum.cli.app import app
 from zerosum.cli.output import document, table, tell, undisturbed
 from zerosum.errors import UserError
-from zerosum.spec import Recipe
 from zerosum.types import Domain
 
 if TYPE_CHECKING:
     from zerosum.networks.describe import Layer
+    from zerosum.spec import Recipe
 
 DIGIT, FACE = 28, 64  # pixels
 

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from zerosum import recipes
 from zerosum.cli import options
 from zerosum.cli.app import app
 
@@ -38,8 +37,10 @@ def train(
     """Train a recipe: `zerosum train` alone draws digits in about two minutes."""
     length = options.length(minutes=minutes, steps=steps, epochs=epochs)
     changes = options.settings(set_, lr=lr, beta1=beta1, batch=batch, size=size, flip=flip, seed=seed)
+    from zerosum.recipes import recipe as found
+
     # What the recipe itself can refuse is refused before anything slow is imported or anything is written.
-    recipes.recipe(recipe).override({**changes, **length})
+    found(recipe).override({**changes, **length})
 
     from zerosum import api
     from zerosum.cli.outcome import listeners, tell_outcome
