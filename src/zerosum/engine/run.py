@@ -14,6 +14,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+import zerosum.games.rules  # noqa: F401  (a run's recipe names its game)
 from zerosum.engine import checkpoint
 from zerosum.errors import CheckpointError, TrainingError, UserError
 from zerosum.spec import Recipe
