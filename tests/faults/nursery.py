@@ -120,15 +120,16 @@ def never_end() -> None:
 
 
 @fault
-def lose_weights(step: int) -> None:
-    """A weight of D becomes NaN before that step."""
+def lose_weights(step: int, *, after: bool = False) -> None:
+    """A weight of D becomes NaN before that step, or after it."""
     take_step = Training.take_step
 
     def take(self: Training, *, observe: bool) -> Any:
-        if self.step + 1 == step:
+        seen = take_step(self, observe=observe) if after else None
+        if self.step + 1 - after == step:
             with torch.no_grad():
                 next(self.game.networks["D"].parameters()).fill_(float("nan"))
-        return take_step(self, observe=observe)
+        return seen if after else take_step(self, observe=observe)
 
     Training.take_step = take  # type: ignore[method-assign]
 
@@ -189,8 +190,8 @@ class Torn:
 
 
 @fault
-def watch_saves(log: str | None = None, save: int = 0, kill: int = 0) -> None:
-    """Number the file operations inside each write of a checkpoint: list them in `log`, and die before one of them."""
+def watch_saves(log: str | None = None, save: int = 0, kill: int = 0, signals: tuple[int, ...] = (9,)) -> None:
+    """Number the file operations inside each write of a checkpoint: list them in `log`; get signals before one."""
     saves, number, inside = 0, 0, False
     write, opened = checkpoint.write, Path.open
 
@@ -203,7 +204,8 @@ def watch_saves(log: str | None = None, save: int = 0, kill: int = 0) -> None:
             with open(log, "a") as file:
                 print(json.dumps([saves, number, name]), file=file)
         if (saves, number) == (save, kill):
-            os.kill(os.getpid(), signal.SIGKILL)
+            for sent in signals:
+                os.kill(os.getpid(), sent)
 
     def hook(name: str) -> None:
         real = getattr(os, name)
