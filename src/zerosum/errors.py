@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+FEW = 16  # names that an error line can list
+
 
 class ZerosumError(Exception):
     """What went wrong, what was expected and what to do, in one line."""
@@ -36,4 +38,5 @@ def nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, options, n=1, cutoff=0.5)
     if close:
         return f"did you mean {close[0]}?"
-    return f"known: {', '.join(options)}"
+    shown = options[:FEW]
+    return f"known: {', '.join(shown)}{f', and {len(options) - FEW} more' if len(options) > FEW else ''}"

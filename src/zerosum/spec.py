@@ -211,7 +211,9 @@ def _assign(fields: dict[str, Any], key: str, value: Any) -> None:
     places = _places(fields, f"{head}.{tail}" if head else tail)
     if not places:
         known = [*_keys(fields), *(name.partition(".")[2] for name in _keys(fields) if "." in name), *ALIASES]
-        raise UserError(f"{fields['name']} has no setting {key!r}; {nearest(key, set(known))}")
+        hint = nearest(key, set(known))
+        hint = hint if hint.startswith("did") else f"`zerosum recipes {fields['name']}` lists them"
+        raise UserError(f"{fields['name']} has no setting {key!r}; {hint}")
     for place, name in places:
         old = place[name]
         parsed = _parse(value, old)

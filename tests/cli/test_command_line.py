@@ -95,7 +95,7 @@ def test_answers_within_half_a_second_and_without_torch(line: str, tmp_path: Pat
         ("sample", ["RUN"]),
         ("walk nowhere", ["nowhere"]),
         ("report nowhere", ["nowhere"]),
-        ("compare one", ["two runs"]),
+        ("compare one", ["one is not the folder of a run"]),
         ("recipes dcgan", ["'dcgan'"]),
         ("recipes --diagram net.svg", ["--diagram", "name"]),
         ("recipes dcgan-lite --diagram net.png", [".svg"]),

@@ -109,12 +109,15 @@ def _beside(run: PathLike, name: str) -> Path:
 
 
 def compare(runs: Sequence[PathLike], *, out: PathLike | None = "compare.png") -> list[dict[str, Any]]:
-    """A table of runs, one dictionary each; and one picture of their samples, from the same z, and curves."""
+    """A table of runs, one dictionary each; and one picture of their samples, from the same z, and curves.
+
+    A fleet stands for its members. `UserError` where that makes fewer than two runs.
+    """
     from zerosum.reporting.compare import compare as comparing  # brings matplotlib
 
-    found = [Run(path) for path in runs]
+    found = [member for path in runs for member in _runs(path)]
     if len(found) < 2:
-        raise UserError("compare needs at least two runs")
+        raise UserError("compare takes at least two runs, or a fleet: name another one")
 
     def picture(path: Path) -> Image.Image:
         generator = load(path)
@@ -125,5 +128,12 @@ def compare(runs: Sequence[PathLike], *, out: PathLike | None = "compare.png") -
 
 
 def report(run: PathLike) -> Path:
-    """Write the run's report.html anew, and return its path."""
-    return write_report(Run(run).path)
+    """Write the run's report.html anew, and return its path; of a fleet those of its members, and the fleet's path."""
+    pages = [write_report(member.path) for member in _runs(run)]
+    return pages[0] if (Path(run) / "run.json").exists() else Path(run)
+
+
+def _runs(path: PathLike) -> list[Run]:
+    """The run in a folder, or the members of a fleet."""
+    found = open_run(path)
+    return [found] if isinstance(found, Run) else list(found.members.values())

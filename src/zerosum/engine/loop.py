@@ -20,7 +20,7 @@ from zerosum.engine.clock import Clock, Signs
 from zerosum.engine.events import Bus
 from zerosum.engine.plan import epoch_steps
 from zerosum.engine.run import RunFolder, step_name
-from zerosum.engine.training import Training
+from zerosum.engine.training import State, Training
 from zerosum.errors import DivergedError, ZerosumError
 from zerosum.games.base import Game
 
@@ -246,8 +246,18 @@ class Loop:
 
     # What is written
 
+    def _certified(self) -> State:
+        """The training's state, known to be finite, as all that is saved and drawn is. By all processes."""
+        training = self.training
+        training.settle()
+        state = training.state_dict()
+        for part in ("weights", "ema", "optimizers"):
+            if not checkpoint.all_finite(state[part]):
+                raise DivergedError(f"{part} are not finite after step {training.step}")
+        return state
+
     def _grid(self) -> None:
-        self.training.settle()  # nothing is drawn that is not finite
+        self._certified()
         if self.habits.draw is not None and self.engine.leads:
             path = self.habits.draw(self.training.generator, self.training.step)
             shown = path.relative_to(self.folder.path).as_posix()
@@ -270,7 +280,7 @@ class Loop:
                 )
 
     def _score(self) -> None:
-        self.training.settle()  # by all processes, before the leader goes its own way
+        self._certified()
         if self.habits.score is not None and self.engine.leads:
             score = self.habits.score(self.training.generator)
             self._judge(score["name"], score["value"], score["levels"])
@@ -288,12 +298,7 @@ class Loop:
 
     def _save(self, name: str) -> None:
         """Write a checkpoint of a state that is known to be finite."""
-        training = self.training
-        training.settle()
-        state = training.state_dict()
-        for part in ("weights", "ema", "optimizers"):
-            if not checkpoint.all_finite(state[part]):
-                raise DivergedError(f"{part} are not finite after step {training.step}")
+        training, state = self.training, self._certified()
         if self.engine.leads:
             path = self.folder.write(name, {**self.habits.extra, **state})
             shown = path.relative_to(self.folder.path).as_posix()

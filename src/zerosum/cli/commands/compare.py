@@ -10,19 +10,17 @@ import typer
 from zerosum.cli import options
 from zerosum.cli.app import app
 from zerosum.cli.output import document, number, say, table, tell, undisturbed
-from zerosum.errors import UserError
 
 
 @app.command(rich_help_panel="Look")
 def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Two run folders or more.", metavar="RUN RUN…")],
+    runs: Annotated[
+        list[Path], typer.Argument(help="Two run folders or more; a fleet stands for its members.", metavar="RUN RUN…")
+    ],
     out: Annotated[Path, typer.Option(help="The picture: grids from the same z, and curves.")] = Path("compare.png"),
     json: options.Json = False,
 ) -> None:
     """Compare runs: a table here, grids from the same z and curves in a picture."""
-    if len(runs) < 2:
-        raise UserError(f"compare takes two runs or more, and was given {runs[0]} alone: name another one")
-
     from zerosum import api
 
     with undisturbed(json):
