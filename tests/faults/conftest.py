@@ -205,8 +205,8 @@ def compare() -> Callable[..., list[str]]:
 
 
 @pytest.fixture(scope="session")
-def compare_checkpoints() -> Callable[[Path, Path], list[str]]:
-    return compare_states
+def numbers() -> Callable[[Path], dict[tuple[str, int], dict[str, Any]]]:
+    return said
 
 
 @pytest.fixture(scope="session")

@@ -46,12 +46,12 @@ def fault(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
-def before_step(step: int, act: Callable[[], None]) -> None:
-    """Call `act` when the training is about to compute that step."""
-    take_step = Training.take_step
+def before_step(step: int, act: Callable[[], None], run: int = 1) -> None:
+    """Call `act` when the n-th run of this process is about to compute that step."""
+    take_step, count = Training.take_step, iter(range(1, 1000))
 
     def take(self: Training, *, observe: bool) -> Any:
-        if self.step + 1 == step:
+        if self.step + 1 == step and next(count) == run:
             act()
         return take_step(self, observe=observe)
 
@@ -70,14 +70,14 @@ def log_every(steps: int) -> None:
 
 
 @fault
-def send(number: int, step: int, times: int = 1) -> None:
+def send(number: int, step: int, times: int = 1, run: int = 1) -> None:
     """The process gets a signal while it computes that step."""
 
     def act() -> None:
         for _ in range(times):
             os.kill(os.getpid(), number)
 
-    before_step(step, act)
+    before_step(step, act, run)
 
 
 @fault

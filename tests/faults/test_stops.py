@@ -172,10 +172,11 @@ def test_rates_that_differ_are_suggested_one_by_one(nursery: Any, tmp_path: Path
     assert suggested(failed.line)[2:] == ["--set", "G.lr=1e-05", "--set", "D.lr=4e-05"]
 
 
-def test_a_state_that_is_not_finite_is_never_saved(nursery: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("grid", [[], ["--set", "grid_steps=6"]])
+def test_a_state_that_is_not_finite_is_neither_saved_nor_drawn(grid: list[str], nursery: Any, tmp_path: Path) -> None:
     """The loss of step 6 was finite; what was left of the weights was not."""
-    run = tmp_path / "run"
-    failed = nursery.run(*COMMAND, *STEPS, "--out", run, "-q", faults=[("lose_weights", {"step": 6, "after": True})])
+    run, lost = tmp_path / "run", ("lose_weights", {"step": 6, "after": True})
+    failed = nursery.run(*COMMAND, *STEPS, *grid, "--out", run, "-q", faults=[lost])
     assert failed.code == 1
     assert "weights are not finite after step 6; checkpoint last, of step 3, is from before" in failed.line
     assert RunFolder.open(run).read("last")["counters"]["step"] == 3
