@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -36,6 +37,7 @@ class Engine:
         local = int(os.environ.get("LOCAL_WORLD_SIZE", world))
         accelerator = _accelerator(device)
         strategy: Any = "auto"
+        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets every process
         if world > 1:
             backend = "nccl" if accelerator == "cuda" else "gloo"
             strategy = DDPStrategy(process_group_backend=backend, timeout=PATIENCE)
@@ -137,13 +139,21 @@ class Engine:
     def reduce(self, tensor: Tensor, *, largest: bool = False) -> Tensor:
         """The sum (or the largest) over the processes, in place; `RankLostError` where one of them is gone."""
         if self.world > 1:
-            try:
+            with self.together():
                 dist.all_reduce(tensor, op=dist.ReduceOp.MAX if largest else dist.ReduceOp.SUM)
-            except RuntimeError as error:
-                raise self.lost(error) from error
         return tensor
 
-    def lost(self, error: Exception) -> RankLostError:
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Inside, `RankLostError` where another process is gone, wherever that shows: in a network's layers too."""
+        try:
+            yield
+        except RuntimeError as error:
+            if self.world > 1 and (isinstance(error, dist.DistError) or "gloo" in str(error)):
+                raise self._lost() from error
+            raise
+
+    def _lost(self) -> RankLostError:
         """Who does not answer any more: each process that sees the break signs the store, the lost one cannot."""
         missing: list[int] = []
         store = getattr(dist.distributed_c10d, "_get_default_store", lambda: None)()
@@ -163,7 +173,8 @@ class Engine:
 
     def same_everywhere(self, value: str) -> str:
         """Rank 0's text, on every rank."""
-        return str(self.fabric.broadcast(value)) if self.world > 1 else value
+        with self.together():
+            return str(self.fabric.broadcast(value)) if self.world > 1 else value
 
 
 def _accelerator(device: str) -> str:

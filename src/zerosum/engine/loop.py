@@ -59,7 +59,7 @@ class Loop:
         self.clock = Clock(self.training, self.habits.save_steps)
         self._announce()
         try:
-            with self._signals():
+            with self.engine.together(), self._signals():
                 reason = self._train()
         except DivergedError as error:
             message = f"{error}; {self._way_out()}"
