@@ -59,7 +59,7 @@ class Loop:
         self.clock = Clock(self.training, self.habits.save_steps)
         self._announce()
         try:
-            with self.engine.together(), self._signals():
+            with self._signals(), self.engine.together():  # asking who is lost takes time: signals wait
                 reason = self._train()
         except DivergedError as error:
             message = f"{error}; {self._way_out()}"
