@@ -74,7 +74,13 @@ class Nursery:
         print(json.dumps(request), file=self.server.stdin, flush=True)
         return int(json.loads(self.server.stdout.readline()))
 
-    def start(self, *argv: object, faults: Faults | None = None, cwd: Path | None = None) -> Process:
+    def start(
+        self,
+        *argv: object,
+        faults: Faults | None = None,
+        cwd: Path | None = None,
+        env: dict[str, str] | None = None,
+    ) -> Process:
         stem = self.folder / f"{len(self.processes):04d}"
         out, err = stem.with_suffix(".out"), stem.with_suffix(".err")
         request = {
@@ -82,7 +88,7 @@ class Nursery:
             "argv": [str(argument) for argument in argv],
             "faults": [("no_report", {}), *(faults or [])],
             "cwd": str(cwd or self.folder),
-            "env": {},
+            "env": env or {},
             "out": str(out),
             "err": str(err),
         }
