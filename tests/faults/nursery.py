@@ -99,18 +99,18 @@ def pause(path: str, step: int) -> None:
 
 
 @fault
-def pause_before_loop(path: str, run: int) -> None:
-    """Wait before the n-th run of this process takes its first step or saves anything."""
-    train, count = Loop.run, iter(range(1, 1000))
+def pause_before_folder(path: str, run: int) -> None:
+    """Wait before the folder of the n-th run of this process is made."""
+    make, count = starting.new_folder, iter(range(1, 1000))
 
-    def wait(self: Loop) -> Any:
+    def wait(*args: Any) -> RunFolder:
         if next(count) == run:
             Path(path).touch()
             while Path(path).exists():
                 time.sleep(0.005)
-        return train(self)
+        return make(*args)
 
-    Loop.run = wait  # type: ignore[method-assign]
+    starting.new_folder = wait
 
 
 @fault
@@ -272,6 +272,7 @@ def serve() -> None:
     for pid in children:
         with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGKILL)
+    os._exit(0)  # taking torch down in good order takes seconds
 
 
 if __name__ == "__main__":

@@ -73,13 +73,13 @@ def test_the_second_process_on_a_fleet_is_refused_even_between_two_members(
     fleet, flag = tmp_path / "fleet", tmp_path / "flag"
     command = ["train", "wgan-gp", "--data", f"folder:{tmp_path / 'data'}", "--per-class", "--steps", 2, "-q"]
     command += ["--batch", 2, "--set", "width=2", "--set", "n_critic=1", "--set", "grid=4", "--out", fleet]
-    # The second member has its folder, but no checkpoint yet: whoever took it for abandoned would remove it.
-    first = nursery.start(*command, faults=[("pause_before_loop", {"path": str(flag), "run": 2})])
+    # No member is being trained at this moment: another process would take the second one for its own.
+    first = nursery.start(*command, faults=[("pause_before_folder", {"path": str(flag), "run": 2})])
     wait_for(flag)
     before = contents(fleet)
     refused = nursery.run("resume", fleet, "-q")
     assert refused.code == 2
-    assert f"another process is training in {fleet}" in refused.line
+    assert f"another process is training in {fleet}:" in refused.line
     assert contents(fleet) == before
     flag.unlink()
     assert first.wait().code == 0, first.err
