@@ -222,3 +222,18 @@ def test_dropout_acts_in_train_mode_in_either_players_turn() -> None:
         assert not torch.equal(D(x), D(x))
         D.eval()
         assert torch.equal(D(x), D(x))
+
+
+def test_the_first_gans_start_as_their_published_code_did() -> None:
+    """Weights within 0.05 in G and 0.005 in D, zero biases; cgan's labels are heard from the start."""
+    for name in ("gan", "cgan"):
+        classes = 10 if name == "cgan" else None
+        case = Case(name, Domain(shape=(1, 28, 28), classes=classes, value_range=(0.0, 1.0)))
+        for player, span in (("G", 0.05), ("D", 0.005)):
+            for key, value in case.network(player).named_parameters():
+                if key.startswith("from_y"):
+                    assert 0.25 < value.abs().max().item() <= 10**-0.5  # torch's, for ten inputs
+                elif key.endswith("bias"):
+                    assert value.abs().max().item() == 0
+                else:
+                    assert 0.95 * span < value.abs().max().item() <= span

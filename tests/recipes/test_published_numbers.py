@@ -107,7 +107,16 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "value_range": [-1, 1],
         "data": "mnist",
     },
-    "gan": {**ADAM, "loss": "non-saturating", "n_critic": 1, "batch": 100, "value_range": [0, 1]},
+    "gan": {
+        **ADAM,
+        "kind": "any",
+        "G.lr": 2e-4,
+        "D.lr": 1e-4,
+        "loss": "non-saturating",
+        "n_critic": 1,
+        "batch": 100,
+        "value_range": [0, 1],
+    },
     "lsgan": {**ADAM, "loss": "least-squares", "labels": [0, 1, 1], "G.betas": [0.5, 0.999], "d_scale": 1.0},
     "wgan": {
         "G.optimizer": "rmsprop",
@@ -182,6 +191,12 @@ def test_stages_change_what_the_recipe_has(name: str) -> None:
         for player in changed.players.values():
             assert player.lr == stage.changes.get("lr", player.lr)
             assert player.betas[0] == stage.changes.get("beta1", player.betas[0])
+
+
+def test_the_original_gan_takes_images_and_points_and_the_others_images() -> None:
+    assert {name: recipe(name).kind for name in NUMBERS} == {
+        name: "any" if name == "gan" else "images" for name in NUMBERS
+    }
 
 
 def test_lsgan_takes_the_papers_other_labels() -> None:

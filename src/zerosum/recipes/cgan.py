@@ -9,9 +9,9 @@ RECIPE = Recipe(
     source="Mirza and Osindero 2014, arXiv 1411.1784, section 4.1",
     notes=(
         "The networks are the paper's for MNIST: ReLU layers in G, maxout in D, dropout of 0.5 in both, here after "
-        "every hidden layer.",
-        "Chosen: Adam 2e-4 with beta1 0.5 instead of the paper's SGD with growing momentum, z from a normal "
-        "distribution instead of a uniform one, 100 epochs.",
+        "every hidden layer; chosen: 0.2 on D's image, as in the code of 1406.2661.",
+        "Chosen: Adam with beta1 0.5, 2e-4 for G and 1e-4 for D, instead of the paper's SGD with growing momentum; "
+        "z from a normal distribution instead of a uniform one; 100 epochs.",
         "`sample --class K` draws one class.",
     ),
     data="mnist",
@@ -37,7 +37,7 @@ RECIPE = Recipe(
                 "input_dropout": 0.2,
                 "dropout": 0.5,
             },
-            lr=2e-4,
+            lr=1e-4,
             betas=(0.5, 0.999),
         ),
     },

@@ -11,10 +11,10 @@ RECIPE = Recipe(
         "G's loss is -log D(G(z)), which the paper recommends for the beginning; the minimax game itself, where G "
         "minimises log(1 - D(G(z))), is `--set loss=saturating`. The paper's k is `--set n_critic=2`; it used 1.",
         "For images the networks are those of the code that the authors published: rectifiers in G, maxout and "
-        "dropout in D, batch 100. For points (`--data ring`, `--data grid`): z of two "
-        "dimensions and two hidden layers of 128 in both players.",
-        "Chosen: Adam with beta1 0.5 instead of SGD with growing momentum, z from a normal distribution instead of "
-        "a uniform one, and the length.",
+        "dropout in D, batch 100. For points (`--data ring`, `--data grid`): z of two dimensions and two hidden "
+        "layers of 128 in both players.",
+        "Chosen: Adam with beta1 0.5, 2e-4 for G and 1e-4 for D, instead of SGD with growing momentum; z from a "
+        "normal distribution instead of a uniform one; the length.",
     ),
     data="mnist",
     kind="any",
@@ -30,7 +30,7 @@ RECIPE = Recipe(
         "D": Player(
             network="gan-discriminator",
             args={"units": 240, "pieces": 5, "input_dropout": 0.2, "dropout": 0.5, "points_width": 128},
-            lr=2e-4,
+            lr=1e-4,
             betas=(0.5, 0.999),
         ),
     },
