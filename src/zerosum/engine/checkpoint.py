@@ -189,6 +189,7 @@ def _replace(folder: Path, beside: Path, previous: Path) -> None:
         _discard(trash)
     else:
         beside.rename(folder)
+        _sync(folder.parent.parent)  # the first of a run made the folder of its checkpoints too
     _sync(folder.parent)
 
 
