@@ -109,7 +109,6 @@ NUMBERS: dict[str, dict[str, Any]] = {
     },
     "gan": {
         **ADAM,
-        "kind": "any",
         "G.lr": 2e-4,
         "D.lr": 1e-4,
         "loss": "non-saturating",
