@@ -34,6 +34,7 @@ class Player:
     betas: tuple[Decay, Decay] = (0.5, 0.999)
     eps: Annotated[float, Field(gt=0)] = 1e-8
     alpha: Decay = 0.99  # RMSprop's smoothing
+    momentum: Decay = 0.0  # SGD's
     clip: NonNegative | None = None  # weights are clamped to [-clip, clip] after each turn (WGAN)
     frozen: bool = False  # a frozen player takes its turns without an update
 

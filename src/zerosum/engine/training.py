@@ -89,8 +89,7 @@ class Training:
             player = self.recipe.players[name]
             for group in optimizer.param_groups:
                 group["lr"] = player.lr * factor
-                if "betas" in group:
-                    group["betas"] = player.betas
+                group.update({name: getattr(player, name) for name in ("betas", "momentum") if name in group})
 
     def settle(self) -> None:
         """Read the ledger; `DivergedError` where a term is not finite. All processes call this at the same step."""
@@ -140,7 +139,7 @@ def make_optimizer(network: nn.Module, player: Player, device: torch.device) -> 
         return torch.optim.Adam(weights, lr=player.lr, betas=player.betas, eps=player.eps, fused=fused)
     if player.optimizer == "rmsprop":
         return torch.optim.RMSprop(weights, lr=player.lr, alpha=player.alpha, eps=player.eps, foreach=True)
-    return torch.optim.SGD(weights, lr=player.lr)
+    return torch.optim.SGD(weights, lr=player.lr, momentum=player.momentum, foreach=True)
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> State:
