@@ -17,6 +17,7 @@ PAPERS = {"gan": "1406.2661", "lsgan": "1611.04076", "wgan": "1701.07875", "wgan
 
 KERAS = {"G.eps": 1e-7, "D.eps": 1e-7, "size": 28, "channels": 1, "data": "mnist", "draw": "replacement", "grid": 25}
 ADAM = {"G.optimizer": "adam", "D.optimizer": "adam"}
+MOMENTUM = {"optimizer": "sgd", "lr": 0.1, "momentum": 0.5}
 HALVES = {"d_share": 0.5, "d_scale": 0.5, "view": "one-batch", "fakes": "fresh", "batch": 256, "epochs": 100}
 
 NUMBERS: dict[str, dict[str, Any]] = {
@@ -143,7 +144,13 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "gp": 10.0,
         "penalty_every": 1,
     },
-    "cgan": {**ADAM, "classes": "required", "batch": 100, "value_range": [0, 1], "loss": "non-saturating"},
+    "cgan": {
+        "classes": "required",
+        "batch": 100,
+        "value_range": [0, 1],
+        "loss": "non-saturating",
+        **{f"{player}.{key}": value for player in "GD" for key, value in MOMENTUM.items()},
+    },
 }
 
 

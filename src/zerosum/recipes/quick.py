@@ -8,7 +8,8 @@ RECIPE = Recipe(
     title="Small and fast, for any images and a plain CPU",
     source="zerosum; loss and penalties of R3GAN, arXiv 2501.05441",
     notes=(
-        "Small steps decide on a CPU: batch 64 at 8e-3 is far ahead of batch 128 at 1e-3 after the same time.",
+        "Small steps at a high rate decide on a CPU: batch 64 at 4e-3 is far ahead of batch 128 at 1e-3 after the same "
+        "time. Twice that rate is as good on digits, and bad on 64x64 faces.",
         "The learning rate falls to zero over the run (cosine), so a run needs to know its length: two minutes.",
         "Where the data has classes both networks use them, and the two of a pair are of one class: that helps more "
         "than anything else. `--set classes=ignored` trains without.",
@@ -17,8 +18,8 @@ RECIPE = Recipe(
     sizes=(28, 32, 36, 40, 44, 48, 52, 56, 60, 64),
     classes="optional",
     players={
-        "G": Player(network="quick-generator", args={"z_dim": 64, "width": 32}, lr=8e-3, betas=(0.0, 0.99)),
-        "D": Player(network="quick-discriminator", args={"width": 16}, lr=8e-3, betas=(0.0, 0.99)),
+        "G": Player(network="quick-generator", args={"z_dim": 64, "width": 32}, lr=4e-3, betas=(0.0, 0.99)),
+        "D": Player(network="quick-discriminator", args={"width": 16}, lr=4e-3, betas=(0.0, 0.99)),
     },
     game=AdversarialRules(loss="relativistic", view="one-batch", r1=0.1, r2=0.1, penalty_every=8),
     batch=64,
