@@ -181,3 +181,14 @@ def test_a_fleet_has_a_model_and_a_row_for_each_label(tmp_path: Path) -> None:
         zerosum.resume(fleet.path)
     longer = zerosum.resume(fleet.path, steps=1)
     assert {run.end["step"] for run in longer.members.values()} == {2}
+
+
+def test_another_architecture_is_one_setting(tmp_path: Path) -> None:
+    settings = {"G.network": "quick-generator", "G.width": 8, "batch": 8}
+    run = zerosum.train("dcgan-lite", "digits", steps=1, out=tmp_path / "other", settings=settings)
+    player = run.info["recipe"]["players"]["G"]
+    assert (player["network"], player["args"]) == ("quick-generator", {"z_dim": 64, "width": 8})
+    assert player["lr"] == 2e-4  # the rest of the recipe stays
+    assert run.sample(2).shape == (2, 28, 28, 1)
+    with pytest.raises(UserError, match="did you mean quick-generator"):
+        zerosum.train("dcgan-lite", "digits", steps=1, settings={"G.network": "quik-generator"})

@@ -113,3 +113,8 @@ def test_a_branch_begins_at_its_parents_step() -> None:
     assert plan.leg(201).recipe is run
     assert plan.lr_factor(201, run) == 1.0
     assert plan.lr_factor(226, run) == pytest.approx(0.5)
+
+
+def test_a_stage_that_would_change_nothing_is_refused() -> None:
+    with pytest.raises(UserError, match="changes ema, which a whole run shares"):
+        Plan.of(recipe(stages=(Stage(steps=5), Stage(steps=5, changes={"ema": 0.9}))), 1000)

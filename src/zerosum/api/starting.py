@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,8 @@ from zerosum.engine.loop import Loop
 from zerosum.engine.plan import Plan
 from zerosum.engine.run import RunFolder
 from zerosum.engine.training import Training
-from zerosum.errors import UserError
+from zerosum.errors import UserError, nearest
+from zerosum.networks import arguments
 from zerosum.spec import Recipe
 from zerosum.types import PathLike
 
@@ -31,7 +33,18 @@ def choose(recipe: str | Recipe, settings: Mapping[str, Any] | None, **length: f
     given = {name: value for name, value in length.items() if value is not None}
     if len(given) > 1:
         raise UserError(f"{' and '.join(given)} are both given: a run has one length")
-    return chosen.override({**(settings or {}), **given})
+    changes = {**(settings or {}), **given}
+    for key in [key for key in changes if key.endswith(".network")]:
+        chosen = with_network(chosen, key.removesuffix(".network"), str(changes.pop(key)))
+    return chosen.override(changes)
+
+
+def with_network(recipe: Recipe, player: str, network: str) -> Recipe:
+    """The recipe with another registered network for a player, at that network's own numbers."""
+    if player not in recipe.players:
+        raise UserError(f"{recipe.name} has no player {player!r}; {nearest(player, recipe.players)}")
+    other = dataclasses.replace(recipe.players[player], network=network, args=arguments(network))
+    return dataclasses.replace(recipe, players={**recipe.players, player: other})
 
 
 def train(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from zerosum.errors import UserError
-from zerosum.spec import Recipe
+from zerosum.spec import Recipe, Stage, differences
 
 
 def epoch_steps(recipe: Recipe, count: int) -> int:
@@ -14,6 +14,34 @@ def epoch_steps(recipe: Recipe, count: int) -> int:
     if count < 1:
         raise UserError("the data has no sample to train on")
     return max(1, math.floor(count / recipe.batch * recipe.epoch_share))
+
+
+# What a stage may change; the rest is fixed when a run begins, and a stage that changed it would change nothing.
+STAGED = {
+    "lr",
+    "betas",
+    "eps",
+    "alpha",
+    "momentum",
+    "clip",
+    "frozen",
+    "batch",
+    "grid_steps",
+    "grid_epochs",
+    "keep_epochs",
+}
+
+
+def _staged(recipe: Recipe, stage: Stage) -> Recipe:
+    """The recipe under a stage's changes; `UserError` where a stage can't make one of them."""
+    changed = recipe.override(stage.changes)
+    game = {field.name for field in fields(changed.game)}
+    for key in differences(recipe, changed):
+        if key.rpartition(".")[2] not in STAGED | game:
+            raise UserError(
+                f"a stage of {recipe.name} changes {key}, which a whole run shares: branch with `resume --set`"
+            )
+    return changed
 
 
 @dataclass(frozen=True)
@@ -42,7 +70,7 @@ class Plan:
         legs = []
         after, current = begins, recipe
         for number, stage in enumerate(recipe.stages, start=1):
-            current = current.override(stage.changes)
+            current = _staged(current, stage)
             legs.append(Leg(after, current, number))
             after += stage.steps or max(1, round((stage.epochs or 0) * epoch_steps(current, count)))
         steps: int | None = after if legs else None

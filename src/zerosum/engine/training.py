@@ -17,6 +17,7 @@ from zerosum.games.base import Game, Terms, play_round
 from zerosum.spec import Player, Recipe
 
 State = dict[str, Any]
+OPTIMIZER_FIELDS = ("betas", "eps", "alpha", "momentum")  # besides lr, which a schedule changes too
 
 
 class Training:
@@ -89,7 +90,7 @@ class Training:
             player = self.recipe.players[name]
             for group in optimizer.param_groups:
                 group["lr"] = player.lr * factor
-                group.update({name: getattr(player, name) for name in ("betas", "momentum") if name in group})
+                group.update({name: getattr(player, name) for name in OPTIMIZER_FIELDS if name in group})
 
     def settle(self) -> None:
         """Read the ledger; `DivergedError` where a term is not finite. All processes call this at the same step."""
