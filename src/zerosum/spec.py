@@ -257,7 +257,7 @@ def _check_argument(key: str, value: Any, old: Any) -> None:
 def _one_line(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"] if part not in ("players", "game"))
-    message = first["msg"].removeprefix("Value error, ")
+    message = first["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
     if first["type"] == "value_error" and not where:
         return message
     return f"{where} is {first['input']!r}; {message[0].lower()}{message[1:]}"
