@@ -89,9 +89,15 @@ def test_a_run_in_minutes_has_no_horizon_at_first_and_full_rates() -> None:
 
 
 def test_grids_come_at_chosen_steps_and_at_intervals() -> None:
-    run = recipe(steps=1000, batch=10, grid_at=(3, 7), grid_epochs=2.0, grid_steps=90)
-    plan = Plan.of(run, 100)  # an epoch is 10 steps
-    assert [step for step in range(1, 101) if plan.grid_due(step)] == [3, 7, 20, 40, 60, 80, 90, 100]
+    run = recipe(steps=1000, batch=10, grid_at=(3, 7), grid_epochs=2.0, grid_steps=170)
+    plan = Plan.of(run, 300)  # an epoch is 30 steps
+    assert [step for step in range(1, 301) if plan.grid_due(step)] == [3, 7, 60, 120, 170, 180, 240, 300]
+
+
+def test_grids_of_short_epochs_are_at_least_fifty_steps_apart_and_still_end_an_epoch() -> None:
+    run = recipe(steps=1000, batch=10, grid_epochs=1.0)
+    plan = Plan.of(run, 130)  # an epoch is 13 steps
+    assert [step for step in range(1, 160) if plan.grid_due(step)] == [52, 104, 156]
 
 
 def test_step_checkpoints_come_at_chosen_steps_and_epochs() -> None:

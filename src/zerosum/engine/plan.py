@@ -16,6 +16,8 @@ def epoch_steps(recipe: Recipe, count: int) -> int:
     return max(1, math.floor(count / recipe.batch * recipe.epoch_share))
 
 
+GRID_STEPS = 50  # between two grids that come with epochs: those of a small data set are short
+
 # What a stage may change; the rest is fixed when a run begins, and a stage that changed it would change nothing.
 STAGED = {
     "lr",
@@ -113,7 +115,7 @@ class Plan:
 
     def grid_due(self, step: int) -> bool:
         recipe = self.leg(step).recipe
-        return step in recipe.grid_at or self._every(step, recipe.grid_epochs, recipe.grid_steps)
+        return step in recipe.grid_at or self._every(step, recipe.grid_epochs, recipe.grid_steps, GRID_STEPS)
 
     def keep_due(self, step: int) -> bool:
         recipe = self.leg(step).recipe
@@ -124,10 +126,12 @@ class Plan:
         recipe = self.leg(step).recipe
         return images // recipe.score_images > (images - recipe.batch) // recipe.score_images
 
-    def _every(self, step: int, epochs: float | None, steps: int | None) -> bool:
+    def _every(self, step: int, epochs: float | None, steps: int | None, least: int = 1) -> bool:
+        """Whether a number of epochs ends with this step, as many as make `least` steps; or a number of steps."""
         leg = self.leg(step)
         if epochs is not None:
             interval = max(1, round(epochs * epoch_steps(leg.recipe, self.count)))
+            interval *= math.ceil(least / interval)
             if (step - leg.after) % interval == 0:
                 return True
         return steps is not None and step % steps == 0
