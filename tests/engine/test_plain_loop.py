@@ -135,3 +135,27 @@ def test_looking_on_changes_nothing(data: Dataset, tmp_path: Path) -> None:
         torch.rand(3)  # as anybody's listener might
         alone.take_step(observe=False)
     assert greatest_difference(dict(alone.game.networks), watched) == 0.0
+
+
+def test_every_turn_of_a_round_computes_with_the_weights_of_the_turn_before_under_autocast() -> None:
+    engine = Engine("cpu", "bf16-mixed")
+    network = engine.place(torch.nn.Linear(4, 1, bias=False))
+    optimizer = torch.optim.SGD(network.parameters(), lr=1.0)
+    x = torch.ones(8, 4)
+    with engine.autocast():
+        before = float(network(x).detach().mean())
+        engine.step(network, optimizer, [network(x).mean()])
+        assert float(network(x).detach().mean()) == pytest.approx(
+            before - 4, abs=0.05
+        )  # each of four weights falls by one
+
+
+def test_momentum_is_sgd_s_alone_and_may_be_changed_in_mid_run(data: Dataset) -> None:
+    recipe = recipes.recipe("wgan").override({"steps": 2, "batch": 4, "n_critic": 1, "width": 2})
+    training = assemble(recipe, data, Engine("cpu"), Plan.of(recipe, 64))
+    training.take_step(observe=False)
+    changed = recipe.override({"momentum": 0.5})
+    training.plan = Plan.of(changed, 64)
+    training.take_step(observe=False)
+    assert training.recipe == changed
+    assert all(group["momentum"] == 0 for group in training.optimizers["D"].param_groups)

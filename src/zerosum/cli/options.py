@@ -49,7 +49,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no prev
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Device = Annotated[DeviceName, typer.Option(help="Where to compute.", rich_help_panel=_MACHINE)]
 Precision = Annotated[
-    Literal["32-true", "64-true", "bf16-mixed", "16-mixed"],
+    Literal["32-true", "64-true", "bf16-mixed"],
     typer.Option(help="Of weights and arithmetic.", rich_help_panel=_MACHINE),
 ]
 Checkpoint = Annotated[str | None, typer.Option(help="best, last, or a step that was kept (default: best, else last).")]

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from zerosum.errors import TrainingError, UserError
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
-Precision = Literal["32-true", "64-true", "bf16-mixed", "16-mixed"]
+Precision = Literal["32-true", "64-true", "bf16-mixed"]  # float16 would need its gradients scaled
 
 PATIENCE = timedelta(seconds=50)  # a collective that waits longer has lost a rank
 BUCKET = 8 * 2**20  # elements of one all-reduce
@@ -118,6 +118,7 @@ class Engine:
                 weights: list[Tensor] = list(network.parameters())
                 torch._foreach_clamp_min_(weights, -clip)
                 torch._foreach_clamp_max_(weights, clip)
+        torch.clear_autocast_cache()  # of a round's first turn, else all later ones would see the weights of then
         return norm
 
     def average(self, tensors: Sequence[Tensor]) -> None:

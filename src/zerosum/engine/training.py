@@ -17,7 +17,8 @@ from zerosum.games.base import Game, Terms, play_round
 from zerosum.spec import Player, Recipe
 
 State = dict[str, Any]
-OPTIMIZER_FIELDS = ("betas", "eps", "alpha", "momentum")  # besides lr, which a schedule changes too
+# Besides lr, which a schedule changes too. RMSprop could have momentum, but not begin with it in mid-run.
+OPTIMIZER_FIELDS = {"adam": ("betas", "eps"), "rmsprop": ("alpha", "eps"), "sgd": ("momentum",)}
 
 
 class Training:
@@ -90,7 +91,7 @@ class Training:
             player = self.recipe.players[name]
             for group in optimizer.param_groups:
                 group["lr"] = player.lr * factor
-                group.update({name: getattr(player, name) for name in OPTIMIZER_FIELDS if name in group})
+                group.update({field: getattr(player, field) for field in OPTIMIZER_FIELDS[player.optimizer]})
 
     def settle(self) -> None:
         """Read the ledger; `DivergedError` where a term is not finite. All processes call this at the same step."""
