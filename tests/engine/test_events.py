@@ -345,6 +345,16 @@ class TestLog:
         log.truncate_after(1)
         assert (log.path.stat().st_ino, log.path.read_bytes()) == before
 
+    def test_a_stage_that_begins_where_a_run_is_resumed_is_told_once(self, tmp_path: Path) -> None:
+        log = EventLog(tmp_path / "events.jsonl")
+        stage = check_event({"event": "stage", "step": 4, "stage": 2, "stages": 2, "changes": {"lr": 1e-4}})
+        for event in [start(), *map(step, range(1, 5)), stage, step(5)]:
+            log(event)
+        log.truncate_after(4)  # the checkpoint of step 4 was written before the stage began
+        for event in [stage, step(5)]:
+            log(event)
+        assert list(read_events(log.path)) == [start(), *map(step, range(1, 5)), stage, step(5)]
+
     def test_a_full_disk_drops_the_log_and_the_others_hear_why(self) -> None:
         if not Path("/dev/full").exists():
             pytest.skip("no /dev/full here")

@@ -74,7 +74,8 @@ def _belongs(fields: Mapping[str, Any] | None, step: int) -> bool:
     if fields is None or fields["event"] == "end":
         return False
     at = fields.get("step", 0)
-    return isinstance(at, int) and at <= step
+    # A stage is announced after the checkpoint of the step that it follows, so it will be told again.
+    return isinstance(at, int) and (at < step if fields["event"] == "stage" else at <= step)
 
 
 class TensorBoardLog:

@@ -89,8 +89,9 @@ class Loop:
     def _train(self) -> events.EndReason:
         training = self.training
         if training.step == training.plan.begins:  # a branch too has a checkpoint from the start
-            self._grid()
-            self._save("last")
+            with self.clock.aside():
+                self._grid()
+                self._save("last")
         signs = self._agree()
         while not (signs.stop or signs.over or training.step == training.plan.steps):
             self._stage()
@@ -101,11 +102,11 @@ class Loop:
             with self.clock.aside():
                 self._look_after()
             signs = self._agree()
-            if signs.horizon:
-                self._end_at(signs.horizon)
-            if signs.save:
+            if signs.save or signs.horizon:
                 with self.clock.aside():
                     self._save("last")
+            if signs.horizon:  # only now: the steps up to here, at rates without a horizon, never come again
+                self._end_at(signs.horizon)
         training.settle()
         finished = not signs.stop or training.step == training.plan.steps
         if finished:
