@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 import zerosum
+from zerosum.engine.clock import Clock
 from zerosum.errors import CheckpointError, UserError
 
 SMALL = {"batch": 8, "G.width": 8, "D.width": 4, "grid": 20, "grid_steps": 3, "score_images": 32}
@@ -181,6 +182,41 @@ def test_a_fleet_has_a_model_and_a_row_for_each_label(tmp_path: Path) -> None:
         zerosum.resume(fleet.path)
     longer = zerosum.resume(fleet.path, steps=1)
     assert {run.end["step"] for run in longer.members.values()} == {2}
+
+
+@pytest.mark.parametrize("setting", [{"steps": 9}, {"minutes": 1}, {"stages": "[]"}])
+def test_a_branch_refuses_a_length_among_its_settings(setting: dict[str, object], run: zerosum.Run) -> None:
+    with pytest.raises(UserError, match=f"{next(iter(setting))} can't be set in a branch"):
+        zerosum.resume(run.path, settings=setting)
+
+
+def test_a_fleet_goes_on_where_and_as_precisely_as_it_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    about = {"labels": [], "device": {"device": "cpu", "precision": "64-true"}}
+    (tmp_path / "fleet.json").write_text(json.dumps(about))
+    asked = []
+
+    def engine(*how: str) -> None:
+        asked.append(how)
+        raise UserError("enough")
+
+    monkeypatch.setattr("zerosum.api.fleets.Engine", engine)
+    for how in ({}, {"device": "auto"}):
+        with pytest.raises(UserError, match="enough"):
+            zerosum.resume(tmp_path, **how)
+    assert asked == [("cpu", "64-true"), ("auto", "64-true")]
+
+
+def test_the_steps_before_a_run_in_minutes_knows_its_end_never_come_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def horizon(clock: Clock) -> int:
+        return 5 if clock.training.step == 3 and clock.training.plan.steps is None else 0
+
+    monkeypatch.setattr(Clock, "horizon", horizon)
+    run = zerosum.train("quick", "digits", minutes=5, out=tmp_path / "a", settings=SMALL)
+    assert run.info["horizon"] == {"steps": 5, "images": 40}
+    saved = [event["step"] for event in run.events() if event["event"] == "checkpoint" and event["name"] == "last"]
+    assert saved == [0, 3, 5]
 
 
 def test_another_architecture_is_one_setting(tmp_path: Path) -> None:

@@ -113,8 +113,9 @@ def test_a_fleet_is_sampled_as_one_grid_with_a_row_for_each_label(
     with np.load(tmp_path / "all.npz") as archive:
         assert np.array_equal(archive["images"], drawn)
         assert archive["labels"].tolist() == [0] * 5 + [1] * 5 + [2] * 5
-    rows = [run.sample(5, seed=found.seed(3, index)) for index, run in enumerate(found.members.values())]
+    rows = [run.sample(5, seed=found.seed(3, label)) for label, run in found.members.items()]
     assert np.array_equal(drawn, np.concatenate(rows))
+    assert np.array_equal(found.sample(5, seed=3, label="owl"), drawn[10:])
     with Image.open(tmp_path / "grid.png") as grid:
         pixels = np.asarray(grid.convert("L")).astype(int)
     # A row for each label: every drawn image lies somewhere in the band of its row, twice as large.

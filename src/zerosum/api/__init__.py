@@ -92,6 +92,6 @@ def resume(
     if (Path(run) / "fleet.json").exists():
         if settings or source != "last" or out is not None:
             raise UserError("a fleet goes on as it is: branch one of its members instead, each is a run folder")
-        return resume_fleet(Path(run), more, Engine(device or "auto", precision or "32-true"), care)
+        return resume_fleet(Path(run), more, device, precision, care)
     change = resuming.Change(settings=settings or {}, source=source, out=None if out is None else Path(out))
     return resuming.resume(Path(run), more, change, device, precision, care)

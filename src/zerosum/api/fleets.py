@@ -20,7 +20,7 @@ from zerosum.api.resuming import More, go_on
 from zerosum.api.run import Run
 from zerosum.api.starting import begin, new_path
 from zerosum.data import Dataset
-from zerosum.engine.engine import Engine
+from zerosum.engine.engine import Device, Engine, Precision
 from zerosum.engine.run import RunFolder
 from zerosum.errors import UserError
 from zerosum.spec import Recipe
@@ -65,17 +65,16 @@ class Fleet:
             raise UserError(f"the fleet has no {label!r}; it has: {', '.join(members)}")
         return {str(label): members[str(label)]}
 
-    @staticmethod
-    def seed(seed: int, number: int) -> int:
-        """Of a member's samples: with a single seed all rows of a grid would be drawn from the same z."""
-        return seed + 1000 * number
+    def seed(self, seed: int, label: str) -> int:
+        """Of a member's samples, alone or in a row: with a single seed all rows would be drawn from the same z."""
+        return seed + 1000 * self.labels.index(label)
 
     def sample(
         self, n: int = 8, *, seed: int = 0, label: str | int | None = None, checkpoint: str | None = None
     ) -> Samples:
         """n samples of every label in turn (of the one label, where given): uint8 (n * labels, H, W, C)."""
-        runs = self.chosen(label).values()
-        drawn = [run.sample(n, seed=self.seed(seed, i), checkpoint=checkpoint) for i, run in enumerate(runs)]
+        runs = self.chosen(label)
+        drawn = [run.sample(n, seed=self.seed(seed, name), checkpoint=checkpoint) for name, run in runs.items()]
         return np.concatenate(drawn)
 
 
@@ -97,15 +96,20 @@ def train_fleet(
     path = Path(out) if out else new_path(Path(root), f"{chosen.name}-per-class", dataset.name)
     path = Path(engine.same_everywhere(str(path)))
     if engine.leads:
-        _create(path, {"recipe": chosen.to_dict(), "data": describe_data(dataset), "labels": list(dataset.classes)})
+        about = {"recipe": chosen.to_dict(), "data": describe_data(dataset), "device": engine.describe()}
+        _create(path, {**about, "labels": list(dataset.classes)})
     engine.wait()
     with _alone(Fleet(path), engine):
         return _go_on(Fleet(path), dataset, engine, care)
 
 
-def resume_fleet(path: Path, more: More, engine: Engine, care: Mapping[str, Any]) -> Fleet:
-    """Finish what is unfinished of a fleet; then give every member so much more."""
+def resume_fleet(
+    path: Path, more: More, device: Device | None, precision: Precision | None, care: Mapping[str, Any]
+) -> Fleet:
+    """Finish what is unfinished of a fleet; then give every member so much more. On the device that it began on."""
     fleet = Fleet(path)
+    path_taken = fleet.info.get("device", {"device": "auto", "precision": "32-true"})
+    engine = Engine(device or path_taken["device"], precision or path_taken["precision"])
     recipe = Recipe.from_dict(fleet.info["recipe"])
     dataset = find_data(recipe, recipe.data)
     if dataset.fingerprint != fleet.info["data"]["fingerprint"]:

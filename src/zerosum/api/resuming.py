@@ -58,6 +58,9 @@ def resume(
     """Go on with a single run, in place where nothing changes."""
     folder = RunFolder.open(path)
     old = folder.recipe
+    for key in ("stages", "epochs", "steps", "minutes"):
+        if key in change.settings:
+            raise UserError(f"{key} can't be set in a branch: say how much longer, as in --steps +1000")
     changed = old.override(change.settings)
     path_taken = folder.info["device"]
     engine = Engine(device or path_taken["device"], precision or path_taken["precision"])

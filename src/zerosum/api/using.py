@@ -47,7 +47,7 @@ def sample(
         raise UserError(f"n is {n}; expected at least 1")
     out = Path(out) if out else _beside(run, f"samples-{seed}.png")
     if (Path(run) / "fleet.json").exists():
-        return _sample_fleet(Fleet(run), n, seed, label, out, checkpoint)
+        return _sample_fleet(Fleet(run), n, seed, label, out, checkpoint, device)
     generator = load(run, checkpoint, device=device)
     labels = generator.labels(n, label)
     columns, rows = None, None
@@ -63,13 +63,15 @@ def sample(
     return draw.write(batches, out, count=n, labels=labels, columns=columns, row_labels=rows)
 
 
-def _sample_fleet(fleet: Fleet, n: int, seed: int, label: str | int | None, out: Path, checkpoint: str | None) -> Path:
+def _sample_fleet(
+    fleet: Fleet, n: int, seed: int, label: str | int | None, out: Path, checkpoint: str | None, device: str
+) -> Path:
     chosen = fleet.chosen(label)
     labels = np.repeat([fleet.labels.index(name) for name in chosen], n)
 
     def batches() -> Iterator[Samples]:
-        for number, run in enumerate(chosen.values()):
-            yield from run.generator(checkpoint).batches(n, seed=fleet.seed(seed, number))
+        for name, run in chosen.items():
+            yield from run.generator(checkpoint, device=device).batches(n, seed=fleet.seed(seed, name))
 
     rows = list(chosen)
     return draw.write(batches(), out, count=len(labels), labels=labels, columns=n, row_labels=rows)
