@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -250,6 +251,8 @@ def _check_argument(key: str, value: Any, old: Any) -> None:
     fits = isinstance(value, int | float) if isinstance(old, float) else isinstance(value, type(old))
     if old is not None and (not fits or isinstance(value, bool) != isinstance(old, bool)):
         raise UserError(f"{key} is {value!r}; expected {type(old).__name__}, such as {old!r}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{key} is {value!r}; expected a finite number, such as {old!r}")
     if isinstance(old, int) and not isinstance(old, bool) and value < 1:
         raise UserError(f"{key} is {value!r}; expected at least 1")
 

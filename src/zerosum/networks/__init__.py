@@ -35,4 +35,7 @@ def build(player: Player, domain: Domain) -> nn.Module:
     for name in player.args:
         if name not in known:
             raise UserError(f"network {player.network} has no argument {name!r}; {nearest(name, known)}")
-    return NETWORKS[player.network](domain, **player.args)
+    try:
+        return NETWORKS[player.network](domain, **player.args)
+    except ValueError as error:  # torch's own, such as a dropout above 1
+        raise UserError(f"network {player.network} can't be built: {error}") from error

@@ -40,7 +40,9 @@ def train(
     from zerosum.recipes import recipe as found
 
     # What the recipe itself can refuse is refused before anything slow is imported or anything is written.
-    found(recipe).override({**changes, **length})
+    chosen = found(recipe)
+    if not any(key.endswith(".network") for key in changes):  # whose settings only torch's side knows
+        chosen.override({**changes, **length})
 
     from zerosum import api
     from zerosum.cli.outcome import listeners, tell_outcome
