@@ -113,6 +113,8 @@ def measure(row: Row, minutes: float, threads: int) -> None:
 def is_whole(run: Path) -> bool:
     """Whether a run ended by itself, so that it is done anew and not resumed."""
     folders = [path.parent for path in run.glob("*/run.json")] or [run]
+    if (run / "fleet.json").exists() and len(folders) < len(json.loads((run / "fleet.json").read_text())["labels"]):
+        return False
     return all(any(e["event"] == "end" and e["reason"] == "finished" for e in events(path)) for path in folders)
 
 
