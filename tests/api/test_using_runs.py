@@ -219,6 +219,27 @@ def test_the_steps_before_a_run_in_minutes_knows_its_end_never_come_again(
     assert saved == [0, 3, 5]
 
 
+def test_a_recipe_that_needs_labels_can_be_a_fleet_too(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for label in ("cat", "dog"):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for index in range(4):
+            picture = random.integers(0, 256, (28, 28), dtype=np.uint8)
+            Image.fromarray(picture).save(tmp_path / "data" / label / f"{index}.png")
+    how = {"steps": 1, "per_class": True, "settings": {"batch": 2, "grid": 4}}
+    fleet = zerosum.train("cgan", f"folder:{tmp_path / 'data'}", out=tmp_path / "fleet", **how)
+    written = zerosum.sample(fleet.path, 3, seed=1, out=tmp_path / "drawn.npz")
+    with np.load(written) as drawn:
+        assert np.array_equal(drawn["images"], fleet.sample(3, seed=1))
+        assert drawn["labels"].tolist() == [0] * 3 + [1] * 3
+    assert {label: run.info["data"]["classes"] for label, run in fleet.members.items()} == {
+        "cat": ["cat"],
+        "dog": ["dog"],
+    }
+    longer = zerosum.resume(fleet.path, steps=1)
+    assert [run.end["step"] for run in longer.members.values()] == [2, 2]
+
+
 def test_another_architecture_is_one_setting(tmp_path: Path) -> None:
     settings = {"G.network": "quick-generator", "G.width": 8, "batch": 8}
     run = zerosum.train("dcgan-lite", "digits", steps=1, out=tmp_path / "other", settings=settings)

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -40,11 +41,14 @@ def find_data(recipe: Recipe, source: str | None) -> Dataset:
         )
     if recipe.classes == "required" and dataset.classes is None:
         raise UserError(f"{recipe.name} needs classes, and {wanted} has none: put each class into a folder of its own")
-    return dataset if recipe.only_class is None else one_class(dataset, recipe.only_class)
+    return dataset if recipe.only_class is None else one_class(dataset, recipe.only_class, recipe)
 
 
-def one_class(dataset: Dataset, name: str) -> Dataset:
-    """The samples of one class, without classes; `UserError` where there is no such class, or it is empty."""
+def one_class(dataset: Dataset, name: str, recipe: Recipe) -> Dataset:
+    """The samples of one class: without classes, or, for a recipe that needs some, as the only one.
+
+    `UserError` where there is no such class, or it is empty.
+    """
     if dataset.classes is None or name not in dataset.classes:
         known = ", ".join(dataset.classes or ()) or "none"
         raise UserError(f"{dataset.name} has no class {name!r}; its classes: {known}")
@@ -52,10 +56,16 @@ def one_class(dataset: Dataset, name: str) -> Dataset:
     train, held_out = (
         Split(samples=split.samples[split.labels == number]) for split in (dataset.train, dataset.held_out)
     )
+    classes = None
+    if recipe.classes == "required":
+        classes = (name,)
+        train, held_out = (
+            dataclasses.replace(split, labels=np.zeros(len(split), np.int64)) for split in (train, held_out)
+        )
     if not len(train):
         raise UserError(f"class {name!r} of {dataset.name} has no sample to train on: add some")
     return dataclasses.replace(
-        dataset, train=train, held_out=held_out, classes=None, fingerprint=fingerprint(train, held_out)
+        dataset, train=train, held_out=held_out, classes=classes, fingerprint=fingerprint(train, held_out)
     )
 
 

@@ -89,10 +89,12 @@ def train_fleet(
     if dataset.classes is None:
         raise UserError(f"{dataset.name} has no classes to train one model each: put each class into its own folder")
     for label in dataset.classes:
-        one_class(dataset, label)  # raises where a class has nothing to train on
+        one_class(dataset, label, chosen)  # raises where a class has nothing to train on
     if chosen.minutes is not None:
         chosen = dataclasses.replace(chosen, minutes=chosen.minutes / len(dataset.classes))
-    chosen = settle(dataclasses.replace(chosen, classes="ignored"), dataset)
+    if chosen.classes == "optional":  # a label that is always the same tells nothing
+        chosen = dataclasses.replace(chosen, classes="ignored")
+    chosen = settle(chosen, dataset)
     path = Path(out) if out else new_path(Path(root), f"{chosen.name}-per-class", dataset.name)
     path = Path(engine.same_everywhere(str(path)))
     if engine.leads:
@@ -156,7 +158,7 @@ def _go_on(fleet: Fleet, dataset: Dataset, engine: Engine, care: Mapping[str, An
             if engine.leads:
                 shutil.rmtree(path, ignore_errors=True)  # killed before it was a run
             member = dataclasses.replace(recipe, only_class=label)
-            run = begin(member, one_class(dataset, label), engine, path=path, root=fleet.path, **care)
+            run = begin(member, one_class(dataset, label, member), engine, path=path, root=fleet.path, **care)
         elif due:
             run = go_on(path, More(**extension["lengths"]) if due == "extend" else More(), engine, care)
         else:

@@ -71,7 +71,8 @@ def _sample_fleet(
 
     def batches() -> Iterator[Samples]:
         for name, run in chosen.items():
-            yield from run.generator(checkpoint, device=device).batches(n, seed=fleet.seed(seed, name))
+            generator = run.generator(checkpoint, device=device)
+            yield from generator.batches(n, seed=fleet.seed(seed, name), labels=generator.labels(n))
 
     rows = list(chosen)
     return draw.write(batches(), out, count=len(labels), labels=labels, columns=n, row_labels=rows)
