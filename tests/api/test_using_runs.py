@@ -236,6 +236,8 @@ def test_a_recipe_that_needs_labels_can_be_a_fleet_too(tmp_path: Path) -> None:
         "cat": ["cat"],
         "dog": ["dog"],
     }
+    with pytest.raises(UserError, match="is a fleet; expected a single run"):
+        zerosum.walk(fleet.path)
     longer = zerosum.resume(fleet.path, steps=1)
     assert [run.end["step"] for run in longer.members.values()] == [2, 2]
 

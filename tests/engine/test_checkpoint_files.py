@@ -80,3 +80,22 @@ def test_finiteness_looks_at_every_tensor_of_a_tree() -> None:
     broken = state()
     broken["weights"]["D"]["b"][0] = float("inf")
     assert not checkpoint.all_finite(broken)
+
+
+def test_a_checkpoint_that_is_replaced_while_it_is_read_is_read_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "checkpoints" / "best"
+    checkpoint.write(folder, {"weights": {"w": torch.zeros(3)}, "counters": {"step": 1}})
+    manifest, again = checkpoint.manifest, iter([True])
+
+    def slow(path: Path) -> dict[str, object]:
+        found = manifest(path)
+        if next(again, False):  # between the manifest and the files
+            checkpoint.write(path, {"weights": {"w": torch.ones(3)}, "counters": {"step": 2}})
+        return found
+
+    monkeypatch.setattr(checkpoint, "manifest", slow)
+    state = checkpoint.read(folder)
+    assert state["counters"]["step"] == 2
+    assert torch.equal(state["weights"]["w"], torch.ones(3))

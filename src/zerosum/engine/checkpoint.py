@@ -55,9 +55,16 @@ def write(folder: Path, state: Mapping[str, Any], *, previous: Path | None = Non
 def read(folder: Path) -> dict[str, Any]:
     """The state that `write` was given, with tensors on the CPU, after every file's size and SHA-256 is checked.
 
-    `CheckpointError` names the file that is damaged or missing, or the reason why this is no checkpoint.
+    A run may replace its checkpoint meanwhile: then the new one is read. `CheckpointError` names the file that is
+    damaged or missing, or the reason why this is no checkpoint.
     """
-    data = {name: _checked(folder / name, entry) for name, entry in manifest(folder)["files"].items()}
+    listed = manifest(folder)
+    try:
+        data = {name: _checked(folder / name, entry) for name, entry in listed["files"].items()}
+    except CheckpointError:
+        if manifest(folder) != listed:
+            return read(folder)
+        raise
     state: dict[str, Any] = json.loads(data.pop("state.json"))
     for name, content in data.items():
         try:

@@ -55,6 +55,8 @@ class RunFolder:
             info = json.loads((path / "run.json").read_bytes())
             version = int(info["format"])
         except (FileNotFoundError, NotADirectoryError):
+            if (path / "fleet.json").exists():
+                raise UserError(f"{path} is a fleet; expected a single run: name one of the folders in it") from None
             raise UserError(f"{path} is not the folder of a run: it has no run.json") from None
         except OSError as error:
             raise UserError(f"{path / 'run.json'} can't be read: {error.strerror}") from None
