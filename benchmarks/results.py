@@ -130,6 +130,7 @@ def last_grid(run: Path) -> Path:
 def single(run: Path) -> dict[str, Any]:
     """The end of a run: its last figures as means over its last twenty logged steps."""
     said = events(run)
+    end = [event for event in said if event["event"] == "end"][-1]  # a warning may come after it
     steps = [event for event in said if event["event"] == "step"]
     tail = steps[-20:]
     scores = [event for event in said if event["event"] == "score"]
@@ -141,11 +142,11 @@ def single(run: Path) -> dict[str, Any]:
 
     losses = {name: [s["losses"][name] for s in tail if name in s["losses"]] for name in steps[-1]["losses"]}
     return {
-        "steps": said[-1]["step"],
-        "images": said[-1]["images"],
-        "minutes": round(said[-1]["seconds"] / 60, 1),
-        "images_per_second": round(said[-1]["images"] / said[-1]["seconds"], 1),
-        "epochs": round(said[-1]["images"] / info["data"]["train"], 2),
+        "steps": end["step"],
+        "images": end["images"],
+        "minutes": round(end["seconds"] / 60, 1),
+        "images_per_second": round(end["images"] / end["seconds"], 1),
+        "epochs": round(end["images"] / info["data"]["train"], 2),
         "losses": {name: round(statistics.fmean(values), 4) for name, values in losses.items()},
         **{name: mean(name) for name in ("d_real", "d_fake_before", "d_fake_after", "acc_real", "acc_fake")},
         "best": min(([s["name"], round(s["value"], 3), s["step"]] for s in scores), key=lambda s: s[1], default=None),
