@@ -1,11 +1,11 @@
 """Train every recipe for real and write docs/results.md: one row at a time, so that it can be stopped and gone on with.
 
-    python benchmarks/results.py --minutes 30 --threads 2        all rows that are not there yet
-    python benchmarks/results.py mlp dcgan-lite                  these rows, anew
-    python benchmarks/results.py --table                         the page from the rows that are there
+    python benchmarks/results.py --limit 30 --threads 2    all rows that are not there yet, each at its own length
+    python benchmarks/results.py mlp dcgan-lite            these rows: gone on with where they were stopped, else anew
+    python benchmarks/results.py --table                   the page from the rows that are there
 
-A row is docs/results/NAME.json with its pictures. The runs themselves stay in runs/results/; one that was killed is
-resumed. MNIST, Fashion-MNIST and the anime faces are read from ZEROSUM_DATA.
+A row is docs/results/NAME.json with its picture. The runs themselves stay in runs/results/; one that was stopped by
+the limit, or killed, is resumed by naming its row. MNIST, Fashion-MNIST and the anime faces are read from ZEROSUM_DATA.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -23,27 +24,27 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+STARTUP = 10  # seconds before the first step
 ROWS, RUNS = ROOT / "docs" / "results", ROOT / "runs" / "results"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One training: `whole` says that its own length is kept, and no minutes are given."""
+    """One training, of its recipe's own length unless `minutes` gives another."""
 
     name: str
     arguments: tuple[str, ...]
     says: str = ""  # the source's own end figures, and what differs
-    whole: bool = False
     minutes: float | None = None
 
 
 FACES = "folder:$ZEROSUM_DATA/faces/anime64.tar"
 PLAN = (
-    Row("quick", ("quick",), whole=True),
-    Row("quick-fashion", ("quick", "--data", "fashion-mnist"), whole=True),
+    Row("quick", ("quick",)),
+    Row("quick-fashion", ("quick", "--data", "fashion-mnist")),
     Row("quick-faces", ("quick", "--data", FACES), minutes=10),
-    Row("gan-ring", ("gan", "--data", "ring"), minutes=3),
-    Row("gan-grid", ("gan", "--data", "grid"), minutes=3),
+    Row("gan-ring", ("gan", "--data", "ring")),
+    Row("gan-grid", ("gan", "--data", "grid")),
     Row("gan", ("gan", "--data", "mnist")),
     Row("mlp", ("mlp", "--data", "mnist"), "grids from iteration 1,000 to 187,000; lowest G loss near epoch 30"),
     Row("mlp-fashion", ("mlp", "--data", "fashion-mnist")),
@@ -61,7 +62,12 @@ PLAN = (
         "iterations here, so the ends are not comparable",
     ),
     Row("dcgan-digits", ("dcgan-digits", "--data", "mnist"), "after 5,000 iterations: D 0.593, G 0.833"),
-    Row("per-class", ("dcgan-digits", "--data", "digits", "--per-class"), "as dcgan-digits, a model for each label"),
+    Row(
+        "per-class",
+        ("dcgan-digits", "--data", "digits", "--per-class"),
+        "as dcgan-digits, a model for each label",
+        minutes=20,
+    ),
     Row("lsgan", ("lsgan", "--data", "mnist")),
     Row("wgan", ("wgan", "--data", "mnist")),
     Row("wgan-gp", ("wgan-gp", "--data", "mnist")),
@@ -72,7 +78,7 @@ PLAN = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="*")
-    parser.add_argument("--minutes", type=float, default=30.0, help="at most, for rows without a length of their own")
+    parser.add_argument("--limit", type=float, default=30.0, help="minutes after which a training is stopped")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--table", action="store_true", help="only write the page")
     options = parser.parse_args()
@@ -80,24 +86,22 @@ def main() -> None:
         for row in PLAN:
             wanted = row.name in options.rows if options.rows else not (ROWS / f"{row.name}.json").exists()
             if wanted:
-                measure(row, options.minutes, options.threads)
+                measure(row, options.limit, options.threads)
                 write_page()
     write_page()
 
 
-def measure(row: Row, minutes: float, threads: int) -> None:
-    """Train the row (or finish its run), and write its JSON and its grid."""
+def measure(row: Row, limit: float, threads: int) -> None:
+    """Train the row, or go on with its run, for at most `limit` minutes; then write its JSON and its grid."""
     run = RUNS / row.name
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     arguments = [os.path.expandvars(argument) for argument in row.arguments]
-    length = [] if row.whole else ["--minutes", f"{row.minutes or minutes:g}"]
+    length = [] if row.minutes is None else ["--minutes", f"{row.minutes:g}"]
     zerosum = [sys.executable, "-m", "zerosum"]
     if run.exists() and is_whole(run):
         shutil.rmtree(run)
-    command = [*zerosum, "resume", str(run)] if run.exists() else [*zerosum, "train", *arguments, *length]
-    print(" ".join(command), flush=True)
-    subprocess.run([*command, *([] if run.exists() else ["--out", str(run)])], check=True, env=environment)
-    shown = " ".join(["zerosum train", *row.arguments, *length])
+    fresh = [*zerosum, "train", *arguments, *length, "--out", str(run)]
+    train([*zerosum, "resume", str(run)] if run.exists() else fresh, limit, environment)
     ROWS.mkdir(parents=True, exist_ok=True)
     summary = fleet(run) if (run / "fleet.json").exists() else single(run)
     picture = ROWS / f"{row.name}.png"
@@ -106,8 +110,22 @@ def measure(row: Row, minutes: float, threads: int) -> None:
         shutil.copy(last_grid(run), picture)
     else:
         subprocess.run(sample, check=True, env=environment)
+    shown = " ".join(["zerosum train", *row.arguments, *length])
     about = {"name": row.name, "command": shown, "threads": threads, "machine": machine(), **summary}
     (ROWS / f"{row.name}.json").write_text(json.dumps(about, indent=1) + "\n")
+
+
+def train(command: list[str], limit: float, environment: dict[str, str]) -> None:
+    """Run a training to its own end, or stop it as SIGTERM does, with a checkpoint, when the minutes are over."""
+    print(" ".join(command), flush=True)
+    process = subprocess.Popen(command, env=environment)
+    try:
+        code = process.wait(60 * limit + STARTUP)
+    except subprocess.TimeoutExpired:
+        process.terminate()
+        code = process.wait()
+    if code not in (0, 128 + signal.SIGTERM):
+        raise SystemExit(f"the training ended with {code}: {' '.join(command)}")
 
 
 def is_whole(run: Path) -> bool:
@@ -144,9 +162,10 @@ def single(run: Path) -> dict[str, Any]:
     return {
         "steps": end["step"],
         "images": end["images"],
+        "of_steps": None if info["horizon"] is None else info["horizon"]["steps"],
         "minutes": round(end["seconds"] / 60, 1),
         "images_per_second": round(end["images"] / end["seconds"], 1),
-        "epochs": round(end["images"] / info["data"]["train"], 2),
+        "passes": round(end["images"] / info["data"]["train"], 2),
         "losses": {name: round(statistics.fmean(values), 4) for name, values in losses.items()},
         **{name: mean(name) for name in ("d_real", "d_fake_before", "d_fake_after", "acc_real", "acc_fake")},
         "best": min(([s["name"], round(s["value"], 3), s["step"]] for s in scores), key=lambda s: s[1], default=None),
@@ -168,7 +187,8 @@ def fleet(run: Path) -> dict[str, Any]:
         "images": sum(member["images"] for member in members),
         "minutes": round(sum(member["minutes"] for member in members), 1),
         "images_per_second": round(statistics.fmean(member["images_per_second"] for member in members), 1),
-        "epochs": round(statistics.fmean(member["epochs"] for member in members), 2),
+        "of_steps": None,
+        "passes": round(statistics.fmean(member["passes"] for member in members), 2),
         "losses": losses,
         **means,
         "best": None,
@@ -223,6 +243,12 @@ def table_row(row: dict[str, Any]) -> list[str]:
     ]
 
 
+def share(row: dict[str, Any]) -> str:
+    """`of 187,400 ` where a run was stopped before its own end."""
+    whole = row["of_steps"]
+    return f"of {whole:,} " if whole is not None and whole > row["steps"] else ""
+
+
 def section(plan: Row, row: dict[str, Any]) -> list[str]:
     losses = ", ".join(f"{name} {value:.4f}" for name, value in row["losses"].items())
     seen = ", ".join(
@@ -235,7 +261,7 @@ def section(plan: Row, row: dict[str, Any]) -> list[str]:
         f"## {row['name']}",
         "",
         f"`{row['command']}` on {row['threads']} thread{'s' if row['threads'] > 1 else ''} of {row['machine']}:",
-        f"{row['steps']:,} steps, {row['epochs']:g} epochs, {row['minutes']:g} minutes.",
+        f"{row['steps']:,} {share(row)}steps, {row['passes']:g} passes over the data, {row['minutes']:g} minutes.",
         f"At the end {losses}; {seen}.",
     ]
     if plan.says:
