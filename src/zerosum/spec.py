@@ -60,6 +60,10 @@ class Rules:
     kind: ClassVar[str] = ""
     kinds: ClassVar[dict[str, type[Rules]]] = {}
 
+    def draws(self, batch: int) -> tuple[int, ...]:
+        """How many samples a round of this batch asks for at a time: each divides over the processes."""
+        return (batch,)
+
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         Rules.kinds[cls.kind] = cls

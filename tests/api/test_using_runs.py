@@ -251,3 +251,47 @@ def test_another_architecture_is_one_setting(tmp_path: Path) -> None:
     assert run.sample(2).shape == (2, 28, 28, 1)
     with pytest.raises(UserError, match="did you mean quick-generator"):
         zerosum.train("dcgan-lite", "digits", steps=1, settings={"G.network": "quik-generator"})
+
+
+def test_logs_come_where_every_player_has_its_turn(tmp_path: Path) -> None:
+    settings = {"batch": 4, "d_every": 3, "G.width": 8, "D.width": 8}
+    run = zerosum.train("mlp", "digits", steps=160, out=tmp_path / "k3", settings=settings)
+    logged = {event["step"]: event for event in run.events() if event["event"] == "step"}
+    assert {51, 102, 150} <= set(logged)
+    assert all(event["d_real"] is not None for step, event in logged.items() if step not in (1, 160))
+
+
+def test_more_minutes_do_not_throw_the_rate_back_to_its_start(run: zerosum.Run, tmp_path: Path) -> None:
+    shutil.copytree(run.path, tmp_path / "longer")
+    rate = run.info["recipe"]["players"]["G"]["lr"]
+    longer = zerosum.resume(tmp_path / "longer", minutes=run.state()["counters"]["seconds"] / 60)
+    rates = [event["lr"]["G"] for event in longer.events() if event["event"] == "step" and event["step"] > 6]
+    assert rates
+    assert max(rates) < 0.6 * rate  # half of the longer run is over
+
+
+class Ear:
+    """Counts how often it is closed."""
+
+    def __init__(self) -> None:
+        self.closed = 0
+        self.heard = 0
+
+    def __call__(self, event: object, /) -> None:
+        assert not self.closed
+        self.heard += 1
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_a_listener_hears_a_whole_fleet_and_is_closed_once(tmp_path: Path) -> None:
+    ear = Ear()
+    for label in ("a", "b"):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for number in range(4):
+            Image.fromarray(np.full((28, 28), 60 * number, np.uint8)).save(tmp_path / "data" / label / f"{number}.png")
+    source, out = f"folder:{tmp_path / 'data'}", tmp_path / "fleet"
+    zerosum.train("mlp", source, steps=1, per_class=True, out=out, settings={"batch": 4}, listeners=[ear])
+    assert ear.closed == 1
+    assert ear.heard > 2 * 4

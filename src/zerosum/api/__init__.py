@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from zerosum.api.generator import Generator, load
 from zerosum.api.run import Run
 from zerosum.api.using import compare, open_run, report, sample, walk
 from zerosum.engine.engine import Device, Engine, Precision
-from zerosum.engine.events import Listener
+from zerosum.engine.events import Bus, Listener
 from zerosum.errors import UserError
 from zerosum.spec import Recipe
 from zerosum.types import PathLike
@@ -63,7 +64,8 @@ def train(
     chosen = starting.choose(recipe, settings, **lengths)
     engine = Engine(device, precision)
     begin = train_fleet if per_class else starting.train
-    return begin(chosen, data, out=out, root=root, engine=engine, care=care)
+    with closing(Bus(listeners)):  # only here: a fleet has one run after the other
+        return begin(chosen, data, out=out, root=root, engine=engine, care=care)
 
 
 def resume(
@@ -92,6 +94,8 @@ def resume(
     if (Path(run) / "fleet.json").exists():
         if settings or source != "last" or out is not None:
             raise UserError("a fleet goes on as it is: branch one of its members instead, each is a run folder")
-        return resume_fleet(Path(run), more, device, precision, care)
+        with closing(Bus(listeners)):
+            return resume_fleet(Path(run), more, device, precision, care)
     change = resuming.Change(settings=settings or {}, source=source, out=None if out is None else Path(out))
-    return resuming.resume(Path(run), more, change, device, precision, care)
+    with closing(Bus(listeners)):
+        return resuming.resume(Path(run), more, change, device, precision, care)

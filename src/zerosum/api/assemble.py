@@ -122,11 +122,9 @@ def assemble(recipe: Recipe, dataset: Dataset, engine: Engine, plan: Plan) -> Tr
         rank=engine.rank,
         world=engine.world,
     )
-    for leg in plan.legs:
-        if leg.recipe.batch % engine.world:
-            raise UserError(
-                f"a batch of {leg.recipe.batch} does not divide over {engine.world} processes: change --batch"
-            )
+    for count in {count for leg in plan.legs for count in leg.recipe.game.draws(leg.recipe.batch)}:
+        if count % engine.world:
+            raise UserError(f"a batch of {count} does not divide over {engine.world} processes: change --batch")
     return Training(game, plan.legs[0].recipe, plan, streams, engine)
 
 

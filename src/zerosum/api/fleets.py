@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from zerosum.api.assemble import describe_data, find_data, one_class, settle
+from zerosum.api.assemble import build_networks, describe_data, domain_of, find_data, one_class, settle
 from zerosum.api.generator import Samples
 from zerosum.api.resuming import More, go_on
 from zerosum.api.run import Run
@@ -88,13 +88,13 @@ def train_fleet(
     chosen, dataset = recipe, find_data(recipe, data)
     if dataset.classes is None:
         raise UserError(f"{dataset.name} has no classes to train one model each: put each class into its own folder")
-    for label in dataset.classes:
-        one_class(dataset, label, chosen)  # raises where a class has nothing to train on
+    parts = [one_class(dataset, label, chosen) for label in dataset.classes]  # raises where one has nothing to train on
     if chosen.minutes is not None:
         chosen = dataclasses.replace(chosen, minutes=chosen.minutes / len(dataset.classes))
     if chosen.classes == "optional":  # a label that is always the same tells nothing
         chosen = dataclasses.replace(chosen, classes="ignored")
     chosen = settle(chosen, dataset)
+    build_networks(chosen, domain_of(chosen, parts[0]))  # raises where the recipe's networks can't be
     path = Path(out) if out else new_path(Path(root), f"{chosen.name}-per-class", dataset.name)
     path = Path(engine.same_everywhere(str(path)))
     if engine.leads:

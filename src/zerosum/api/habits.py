@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch import nn
 
 from zerosum.data import Dataset
 from zerosum.data.loader import Feed
-from zerosum.engine.events import Bus
+from zerosum.engine.events import Bus, Event, Listener
 from zerosum.engine.listeners import EventLog, TensorBoardLog
 from zerosum.engine.loop import Habits
 from zerosum.engine.run import RunFolder
@@ -134,12 +134,29 @@ def examiner(recipe: Recipe, domain: Domain, dataset: Dataset) -> Callable[[Game
     return examine
 
 
-def open_bus(folder: RunFolder, step: int, listeners: tuple[Any, ...]) -> Bus:
-    """The run's listeners; what the files know of steps after `step`, which will come again, is dropped."""
+class Guest:
+    """A listener of the caller's: it hears the run and is not closed with it, since a fleet has a run after that."""
+
+    def __init__(self, listener: Listener) -> None:
+        self.listener = listener
+
+    def __call__(self, event: Event, /) -> None:
+        self.listener(event)
+
+    def close(self) -> None:
+        """Left to whoever brought the listener."""
+
+
+def open_bus(folder: RunFolder, step: int, listeners: Sequence[Listener], *, fresh: bool = False) -> Bus:
+    """The run's listeners; what the files know of steps after `step`, which will come again, is dropped.
+
+    fresh: the run is at its first step, which nothing in the files may come before.
+    """
     log = EventLog(folder.events)
-    log.truncate_after(step)
-    board = TensorBoardLog(folder.path / "tensorboard", purge_step=step + 1 if step else None)
-    return Bus([log, board, *listeners])
+    log.truncate_after(-1 if fresh else step)
+    known = (folder.path / "tensorboard").exists()
+    board = TensorBoardLog(folder.path / "tensorboard", purge_step=step + (not fresh) if known else None)
+    return Bus([log, board, *map(Guest, listeners)])
 
 
 def finish(folder: RunFolder) -> None:

@@ -112,10 +112,18 @@ def _longer(plan: Plan, more: More, at: int, seconds: float) -> Plan:
     if steps is not None:
         return dataclasses.replace(plan, steps=at + steps, minutes=None)
     if more.minutes is not None:
-        return dataclasses.replace(plan, steps=None, minutes=seconds / 60 + more.minutes)
+        longer = dataclasses.replace(plan, steps=None, minutes=seconds / 60 + more.minutes)
+        return foreseen(longer, recipe, at, seconds)
     if plan.steps is not None:
         return dataclasses.replace(plan, minutes=None)  # the horizon is fixed: no clock decides any more
     return plan
+
+
+def foreseen(plan: Plan, recipe: Recipe, at: int, seconds: float) -> Plan:
+    """A plan in minutes with its end by the run's speed so far, where rates depend on the end: they never jump."""
+    if recipe.schedule == "constant" or plan.minutes is None or not (at and seconds):
+        return plan
+    return plan.until(at + max(1, round((60 * plan.minutes - seconds) * at / seconds)))
 
 
 def branch(
@@ -139,6 +147,7 @@ def branch(
     plan = Plan.of(recipe, len(dataset.train), begins=at, images_before=before)
     if plan.minutes is not None:
         plan = dataclasses.replace(plan, minutes=seconds / 60 + plan.minutes)  # the clock counts the parent's too
+        plan = foreseen(plan, recipe, at, seconds)
     training = assemble(recipe, dataset, engine, plan)
     _drop_foreign_moments(state, old, recipe)
     training.load_state_dict(state)

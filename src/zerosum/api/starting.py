@@ -136,7 +136,8 @@ def drive(
     with folder.locked() if engine.leads else nullcontext():
         if engine.leads:
             folder.sweep()
-        bus = open_bus(folder, training.step, tuple(listeners)) if engine.leads else Bus()
+        fresh = training.step == training.plan.begins
+        bus = open_bus(folder, training.step, listeners, fresh=fresh) if engine.leads else Bus()
         looked_after = habits(folder, recipe, domain_of(recipe, dataset), dataset, keep=keep, save_steps=save_steps)
         loop = Loop(training, folder, bus, looked_after)
         hurry = False

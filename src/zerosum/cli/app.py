@@ -76,9 +76,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _speak_plainly()
         code = _run([argument for argument in given if argument != "--debug"])
         sys.stdout.flush()
-    except (BrokenPipeError, SystemExit):  # rich turns the one into the other
+    except BrokenPipeError:
         _forget_stdout()
         return 0
+    except SystemExit as ending:
+        if ending.code in (None, 0, 1):  # rich turns a closed pipe into an exit with 1
+            _forget_stdout()
+            return 0
+        return ending.code if isinstance(ending.code, int) else 1
     except KeyboardInterrupt:
         say("stopped")
         return INTERRUPTED

@@ -59,8 +59,10 @@ class Clock:
         """What this process thinks is due."""
         step, steps = self.training.step, self.training.plan.steps
         now = time.monotonic()
-        first = step == self.training.plan.begins
-        log = first or (step + 1) % LOG_STEPS == 0 or step + 1 == steps or now - self.logged >= LOG_SECONDS
+        ends = step == self.training.plan.begins or step + 1 == steps
+        period = self.training.game.period  # a log in between would have no numbers of those who wait
+        due = (step + 1) % LOG_STEPS < period or now - self.logged >= LOG_SECONDS
+        log = ends or (due and (step + 1) % period == 0)
         save = now - self.saved >= SAVE_SECONDS
         if self.save_steps is not None:
             save = step > self.began_step and step % self.save_steps == 0

@@ -129,11 +129,11 @@ class Loop:
         training, plan, step = self.training, self.training.plan, self.training.step
         if plan.grid_due(step):
             self._grid()
-        if plan.epoch_ends(step):
+        if training.recipe.best == "g-loss" and plan.epoch_ends(step):
             training.settle()
             mean = training.ledger.close_epoch()
             # In the first epoch G's loss is low because D knows nothing yet.
-            if training.recipe.best == "g-loss" and step > epoch_steps(training.recipe, plan.count):
+            if step > epoch_steps(training.recipe, plan.count):
                 self._judge("g-loss", mean, {})
         if training.recipe.best == "swd" and plan.score_due(step, training.images):
             self._score()
@@ -146,6 +146,7 @@ class Loop:
         """The last grid and the last score, where the last step had none; and the horizon, known by now."""
         training, plan = self.training, self.training.plan
         if plan.steps != training.step:
+            self._save("last")  # before the horizon: what comes again after a kill must not end earlier
             self._end_at(training.step)
         if not plan.grid_due(training.step):
             self._grid()

@@ -15,7 +15,7 @@ from zerosum.games import GAMES
 from zerosum.games.base import Draws, Game, Move, Terms, Turn
 from zerosum.games.rules import AdversarialRules
 from zerosum.losses.adversarial import LOSSES
-from zerosum.losses.penalties import gradient_penalty, squared_gradient_norm
+from zerosum.losses.penalties import gradient_penalty, r1
 
 View = Callable[[nn.Module, "Batch", "Batch"], tuple[Tensor, Tensor]]
 
@@ -66,7 +66,13 @@ class Adversarial(Game):
         self.loss = LOSSES[rules.loss]
         if rules.view == "two-steps" and not self.loss.separable:
             raise UserError(f"loss {rules.loss} compares real with fake, so view cannot be two-steps: use two-batches")
+        if rules.fakes == "same" and rules.fakes_mode == "eval":
+            raise UserError("fakes=same are made once, in train mode, so fakes_mode cannot be eval: use fakes=same-z")
         self.rules = rules
+
+    @property
+    def period(self) -> int:
+        return self.rules.d_every
 
     def state_dict(self) -> dict[str, Any]:
         return {"d_turns": self.d_turns}
@@ -113,7 +119,7 @@ class Table:
         self.game, self.rules, self.loss = game, game.rules, game.loss
         self.draws, self.observe = draws, observe
         self.batch = batch
-        self.d_batch = max(1, round(batch * game.rules.d_share))
+        self.d_batch = game.rules.d_batch(batch)
         self.play: dict[str, Callable[[bool], Iterator[Move]]] = {"D": self.play_d, "G": self.play_g}
         self.real: Batch | None = None
         self.z: tuple[Tensor, Tensor | None] | None = None
@@ -172,9 +178,9 @@ class Table:
         """Those with a weight, each times the interval at which it is played (lazy regularization, 1912.04958)."""
         rules, terms = self.rules, {}
         if rules.r1:
-            terms["D/r1"] = rules.penalty_every * rules.r1 / 2 * squared_gradient_norm(real_logits, real.x).mean()
+            terms["D/r1"] = rules.penalty_every * r1(real_logits, real.x, rules.r1).mean()
         if rules.r2:
-            terms["D/r2"] = rules.penalty_every * rules.r2 / 2 * squared_gradient_norm(fake_logits, fake.x).mean()
+            terms["D/r2"] = rules.penalty_every * r1(fake_logits, fake.x, rules.r2).mean()
         if rules.gp:
             epsilon = self.draws.uniform(self.d_batch)
             penalty = gradient_penalty(self.D, real.x.detach(), fake.x.detach(), epsilon, real.y)

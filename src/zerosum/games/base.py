@@ -67,6 +67,11 @@ class Game(ABC):
     def generator(self) -> str:
         """The player whose network draws samples."""
 
+    @property
+    def period(self) -> int:
+        """In every so many rounds each player has its turn."""
+        return 1
+
     def judge(self, real: Tensor, y: Tensor | None, fake: Tensor, fake_y: Tensor | None) -> Terms:
         """What the judging player says of samples outside a round: `seen`'s names; nothing where none judges."""
         return {}

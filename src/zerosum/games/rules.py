@@ -18,6 +18,13 @@ class AdversarialRules(Rules):
 
     kind: ClassVar[str] = "adversarial"
 
+    def draws(self, batch: int) -> tuple[int, ...]:
+        return batch, self.d_batch(batch)
+
+    def d_batch(self, batch: int) -> int:
+        """The real samples, and the fakes, that D sees in a turn where G's batch is `batch`."""
+        return max(1, round(batch * self.d_share))
+
     loss: Loss = "non-saturating"
     labels: tuple[float, float, float] = (
         0.0,

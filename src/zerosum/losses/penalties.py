@@ -35,7 +35,7 @@ def squared_gradient_norm(logits: Tensor, x: Tensor) -> Tensor:
 
 
 def r1(logits: Tensor, x: Tensor, gamma: float) -> Tensor:
-    """gamma / 2 |grad_x D(x)|^2, (N,)."""
+    """gamma / 2 |grad_x D(x)|^2, (N,): R1 of real samples, R2 of fake ones."""
     return gamma / 2 * squared_gradient_norm(logits, x)
 
 
