@@ -57,7 +57,10 @@ def test_stopped_after_any_step_and_resumed_it_is_the_uninterrupted_run(
         names = tuple(checkpoint for checkpoint in RunFolder.open(whole).checkpoints() if checkpoint != "previous")
         assert compare(whole, run, checkpoints=names) == []
         assert numbers(run).keys() == numbers(whole).keys()
-        assert {("step", number) for number in range(1, 13)} <= numbers(run).keys()
+        # Where D waits there is nothing of it to log: the steps between its turns are left out.
+        period = 3 if name == "d-every-other-step" else 1
+        logged = {1, 12} | {number for number in range(1, 13) if number % period == 0}
+        assert {("step", number) for number in logged} == {key for key in numbers(run) if key[0] == "step"}
 
 
 def test_stopped_after_every_step_it_is_still_the_same(nursery: Any, compare: Compare, tmp_path: Path) -> None:
