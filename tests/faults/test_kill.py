@@ -50,10 +50,14 @@ def operations(unbroken: Path) -> list[tuple[int, int, str]]:
 
 def assert_resumes(nursery: Any, run: Path, unbroken: Path, compare: Callable[..., list[str]]) -> None:
     folder = RunFolder.open(run)
+    at = 0
     if (run / "checkpoints").exists() and folder.checkpoints():
-        folder.read("last")
+        at = folder.read("last")["counters"]["step"]
     resumed = nursery.run("resume", run, "--save-every", 3, "--keep", 2, "-q", faults=[LOGGED])
-    assert resumed.code == 0, resumed.err
+    if at == STEPS:  # killed in its last moment, when only the report was missing: there is nothing to go on with
+        assert "is finished at step 40" in resumed.err
+    else:
+        assert resumed.code == 0, resumed.err
     assert compare(unbroken, run, checkpoints=CHECKPOINTS) == []
     assert folder.checkpoints() == RunFolder.open(unbroken).checkpoints()
     assert [path.name for path in (run / "checkpoints").glob(".*")] == []
