@@ -227,7 +227,7 @@ means over its last twenty logged steps. `best` is the lowest score and its step
 (SWD) of 1,000 samples to 1,000 held-out images, in thousandths (points: in their own unit), or G's loss as an epoch's
 mean where the recipe chooses by that. Two different sets of 1,000 real digits are about 40 to 60 apart in SWD. D's
 accuracies are the shares of real and of fake samples that D judges rightly; log 2 = 0.693 is the cross-entropy of a D
-that can't tell.
+that can't tell. Trainings that share a machine slow each other down: the images a second here say little about speed.
 
 | recipe | images | minutes | images/s | D | G | D right: real / fake | best |
 |---|---|---|---|---|---|---|---|"""
