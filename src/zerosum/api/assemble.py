@@ -23,6 +23,7 @@ from zerosum.engine.training import Training
 from zerosum.errors import UserError
 from zerosum.games import GAMES
 from zerosum.networks import build
+from zerosum.sampling.draw import z_dim_of
 from zerosum.spec import Recipe
 from zerosum.types import Domain
 
@@ -114,7 +115,7 @@ def assemble(recipe: Recipe, dataset: Dataset, engine: Engine, plan: Plan) -> Tr
     )
     streams = Streams(
         feed,
-        z_dim=int(getattr(networks[game.generator], "z_dim")),  # noqa: B009  (a Module's attributes are untyped)
+        z_dim=z_dim_of(networks[game.generator]),
         classes=domain.classes is not None,
         device=engine.device,
         dtype=engine.dtype,

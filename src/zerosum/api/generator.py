@@ -28,7 +28,7 @@ class Generator:
 
     def __init__(self, network: nn.Module, recipe: Recipe, domain: Domain, classes: tuple[str, ...] | None, step: int):
         self.network, self.recipe, self.domain, self.classes, self.step = network, recipe, domain, classes, step
-        self.z_dim = int(getattr(network, "z_dim"))  # noqa: B009  (a Module's attributes are untyped)
+        self.z_dim = draw.z_dim_of(network)
 
     def __call__(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """z: (N, z_dim), y: (N,) or None -> samples (N, C, H, W) in the domain's range, or points (N, 2)."""

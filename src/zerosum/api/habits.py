@@ -85,7 +85,7 @@ def drawn(
     return draw.draw(
         generator,
         count,
-        z_dim=int(getattr(generator, "z_dim")),  # noqa: B009  (a Module's attributes are untyped)
+        z_dim=draw.z_dim_of(generator),
         seed=seed,
         device=next(generator.parameters()).device,
         labels=labels,
@@ -127,7 +127,7 @@ def examiner(recipe: Recipe, domain: Domain, dataset: Dataset) -> Callable[[Game
         with contextlib.ExitStack() as stack:
             for network in game.networks.values():
                 stack.enter_context(draw.evaluating(network))
-            z = torch.cat(list(draw.latents(count, int(getattr(G, "z_dim")), seed=EXAMINE_SEED)))  # noqa: B009
+            z = torch.cat(list(draw.latents(count, draw.z_dim_of(G), seed=EXAMINE_SEED)))
             said = game.judge(x.to(like), labels, G(z.to(like), labels), labels)
         return {"samples": count, **{name: float(value) for name, value in said.items()}} if said else {}
 

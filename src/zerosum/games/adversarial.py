@@ -131,8 +131,10 @@ class Table:
 
     def draw_fakes(self, count: int) -> Batch:
         """Fresh fakes; of the real batch's classes where a loss compares pairs, since a pair is of one class."""
-        paired = self.loss.needs_real and self.real is not None and count == self.d_batch
-        labels = self.real.y if paired and self.real is not None else self.draws.labels(count)
+        if self.loss.needs_real and self.real is not None and count == self.d_batch:
+            labels = self.real.y
+        else:
+            labels = self.draws.labels(count)
         self.z = self.draws.noise(count), labels
         return Batch(self.G(*self.z), labels)
 
@@ -216,7 +218,8 @@ class Table:
         if not self.observe:
             return {}
         seen = self.game.verdict(real_logits, fake_logits)
-        return {**seen, "d_fake_before": seen.pop("d_fake")}
+        before = seen.pop("d_fake")
+        return {**seen, "d_fake_before": before}
 
     def seen_by_g(self, logits: Tensor, real_logits: Tensor | None) -> Terms:
         """Mean D(G(z)) in G's turn, so after D's last update."""

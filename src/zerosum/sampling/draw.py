@@ -45,6 +45,11 @@ def dtype_of(G: nn.Module) -> torch.dtype:
     return next((weight.dtype for weight in G.parameters()), torch.float32)
 
 
+def z_dim_of(G: nn.Module) -> int:
+    """How many numbers G's z has: every generator says so in its `z_dim`."""
+    return int(getattr(G, "z_dim"))  # noqa: B009  (a Module's attributes are untyped)
+
+
 def latents(count: int, z_dim: int, *, seed: int, batch: int = 256) -> Iterator[Tensor]:
     """Standard normal z in batches (n, z_dim) on the CPU; row i depends on the seed and on i alone."""
     generator = torch.Generator().manual_seed(seed)
