@@ -21,7 +21,7 @@ import torch
 from results import machine
 from zerosum import recipes
 from zerosum.api.assemble import assemble, describe_data, domain_of, find_data, settle
-from zerosum.api.habits import habits, open_bus
+from zerosum.api.habits import Care, habits, open_bus
 from zerosum.engine.clock import LOG_SECONDS, LOG_STEPS
 from zerosum.engine.engine import Engine
 from zerosum.engine.loop import Loop
@@ -40,9 +40,9 @@ def measure(name: str, source: str, folder: Path) -> dict[str, float | str]:
     engine = Engine("cpu")
     training = assemble(recipe, dataset, engine, Plan.of(recipe, len(dataset.train)))
     run = RunFolder.create(folder / name, {"recipe": recipe.to_dict(), "data": describe_data(dataset)})
-    bus = open_bus(run, 0, ())
+    bus, watcher = open_bus(run, 0, Care())
     domain = domain_of(recipe, dataset)
-    loop = Loop(training, run, bus, habits(run, recipe, domain, dataset, keep=None, save_steps=None))
+    loop = Loop(training, run, bus, habits(run, recipe, domain, dataset, Care(), watcher))
     for _ in range(5):
         loop._log(training.take_step(observe=True))
     plain, observed, logs = [], [], []

@@ -5,7 +5,9 @@
     python benchmarks/results.py --table                   the page from the rows that are there
 
 A row is docs/results/NAME.json with its picture. The runs themselves stay in runs/results/; one that was stopped by
-the limit, or killed, is resumed by naming its row. MNIST, Fashion-MNIST and the anime faces are read from ZEROSUM_DATA.
+the limit, or killed, is resumed by naming its row. On its way a run is stopped at each of MARKS and gone on with, and
+its checkpoint of that moment is copied to runs/marks/NAME/MINUTES, for whoever judges quality over time.
+MNIST, Fashion-MNIST and the anime faces are read from ZEROSUM_DATA.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 STARTUP = 10  # seconds before the first step
-ROWS, RUNS = ROOT / "docs" / "results", ROOT / "runs" / "results"
+ROWS, RUNS, MARKED = ROOT / "docs" / "results", ROOT / "runs" / "results", ROOT / "runs" / "marks"
+MARKS = (2, 5, 10, 20, 30)  # minutes of training
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,11 @@ def measure(row: Row, limit: float, threads: int) -> None:
     if run.exists() and is_whole(run):
         shutil.rmtree(run)
     fresh = [*zerosum, "train", *arguments, *length, "--out", str(run)]
-    train([*zerosum, "resume", str(run)] if run.exists() else fresh, limit, environment)
+    for mark in sorted({mark for mark in MARKS if mark < limit} | {limit}):
+        if not (run.exists() and is_whole(run)) and minutes(run) < mark:
+            left = mark - minutes(run)
+            train([*zerosum, "resume", str(run)] if run.exists() else fresh, left, environment)
+            keep(run, f"{mark:g}")
     ROWS.mkdir(parents=True, exist_ok=True)
     summary = fleet(run) if (run / "fleet.json").exists() else single(run)
     picture = ROWS / f"{row.name}.png"
@@ -128,9 +135,28 @@ def train(command: list[str], limit: float, environment: dict[str, str]) -> None
         raise SystemExit(f"the training ended with {code}: {' '.join(command)}")
 
 
+def parts(run: Path) -> list[Path]:
+    """The run itself, or the members of a fleet that have begun."""
+    return [path.parent for path in sorted(run.glob("*/run.json"))] or [run]
+
+
+def minutes(run: Path) -> float:
+    """How long a run, or a fleet's members together, have trained."""
+    ends = [[event["seconds"] for event in events(part) if event["event"] == "end"] for part in parts(run)]
+    return sum(seconds[-1] for seconds in ends if seconds) / 60
+
+
+def keep(run: Path, mark: str) -> None:
+    """Copy the checkpoint of this moment, for it is overwritten when the run goes on."""
+    last, copy = run / "checkpoints" / "last", MARKED / run.name / mark
+    if last.exists():
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(last, copy)
+
+
 def is_whole(run: Path) -> bool:
     """Whether a run ended by itself, so that it is done anew and not resumed."""
-    folders = [path.parent for path in run.glob("*/run.json")] or [run]
+    folders = parts(run)
     if (run / "fleet.json").exists() and len(folders) < len(json.loads((run / "fleet.json").read_text())["labels"]):
         return False
     return all(any(e["event"] == "end" and e["reason"] == "finished" for e in events(path)) for path in folders)
@@ -176,7 +202,7 @@ def single(run: Path) -> dict[str, Any]:
 
 def fleet(run: Path) -> dict[str, Any]:
     """Sums and means over the members of a fleet."""
-    members = [single(path.parent) for path in sorted(run.glob("*/run.json"))]
+    members = [single(part) for part in parts(run)]
     means = {
         name: round(statistics.fmean(member[name] for member in members), 4)
         for name in ("d_real", "d_fake_before", "d_fake_after", "acc_real", "acc_fake")

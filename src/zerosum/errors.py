@@ -25,7 +25,15 @@ class TrainingError(ZerosumError):
 
 
 class DivergedError(TrainingError):
-    """A loss term is not finite."""
+    """A loss term is not finite. `run`: the folder of the run, where there is one."""
+
+    def __init__(self, message: str, run: str | None = None) -> None:
+        super().__init__(message)
+        self.run = run
+
+
+class DeadRunError(TrainingError):
+    """The watch stopped a run that had been failing for as long as it was told to look on."""
 
 
 class CheckpointError(UserError):

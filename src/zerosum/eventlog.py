@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,3 +33,14 @@ def read_events(path: PathLike) -> Iterator[dict[str, Any]]:
         for line in file:
             if line.endswith(b"\n") and (fields := parse_event(line)) is not None:
                 yield fields
+
+
+def number(value: Any) -> float:
+    """A number that can be drawn (finite, below 1e100) as it is, anything else as NaN."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return math.nan
+    try:
+        found = float(value)
+    except OverflowError:
+        return math.nan
+    return found if abs(found) < 1e100 else math.nan

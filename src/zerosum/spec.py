@@ -122,7 +122,8 @@ class Recipe:
     grid_epochs: Annotated[float, Field(gt=0)] | None = 1.0  # and every so many epochs
     keep_at: tuple[int, ...] = ()  # a step checkpoint at these steps
     keep_epochs: Annotated[float, Field(gt=0)] | None = None  # and every so many epochs
-    best: Literal["swd", "g-loss"] = "swd"
+    best: Literal["auto", "fid", "swd", "g-loss"] = "auto"  # auto: fid where a network for the data is at hand
+    best_of: tuple[Literal["fid", "swd", "coverage"], ...] = ()  # figures that keep a checkpoint best-NAME too
     score_images: Positive = 50_000  # images between two scores
     seed: Annotated[int, Field(ge=0)] = 0
 

@@ -19,13 +19,21 @@ from zerosum.engine.events import Bus, Event, check_event
 
 def start(**fields: Any) -> Event:
     goal = {"steps": 2000, "minutes": None}
-    told = {"event": "start", "schema": 1, "name": "0602-quick", "recipe": "quick", "step": 0, **goal}
+    told = {"event": "start", "schema": 2, "name": "0602-quick", "recipe": "quick", "step": 0, **goal}
     return check_event({**told, "data": "digits", "epoch_steps": 100, **fields})
 
 
 def step(number: int, seconds: float, **fields: Any) -> Event:
     told = {"losses": {"D/adv": 0.65, "G/adv": 0.81, "D/r1": None}, "d_real": 0.61, "d_fake_before": 0.4}
-    told |= {"d_fake_after": 0.37, "acc_real": 0.71, "acc_fake": 0.77, "grad_norm": {}, "lr": {}}
+    told |= {
+        "d_fake_after": 0.37,
+        "acc_real": 0.71,
+        "acc_fake": 0.77,
+        "margin": 1.0,
+        "separation": 1.3,
+        "grad_norm": {},
+        "lr": {},
+    }
     count = {"step": number, "images": 64 * number, "seconds": seconds, "images_per_second": 1318.0}
     return check_event({"event": "step", **count, **told, **fields})
 
@@ -86,7 +94,8 @@ class TestPlainLines:
             other("score", name="swd", value=0.125, levels={}, best=True),
             other("warning", message="TensorBoardLog failed"),
             other("stage", stage=2, stages=4, changes={}),
-            other("verdict", verdict="healthy", evidence=[], advice=[]),
+            other("verdict", verdict="learning", since=400, sure=0.8, evidence=[], advice=[]),
+            other("chosen", name="fid", value=1.5, samples=5000, candidates={}),
         )
         assert told == [
             "step 500 · samples in samples/000500.png",
@@ -95,7 +104,8 @@ class TestPlainLines:
             "step 500 · swd 0.125, the best so far",
             "step 500 · warning: TensorBoardLog failed",
             "step 500 · stage 2 of 4 begins",
-            "step 500 · healthy",
+            "step 500 · learning",
+            "step 500 · the best, by fid 1.50 of 5,000 samples",
         ]
 
     def test_the_end_is_told_with_its_message(self) -> None:
@@ -171,7 +181,8 @@ class TestLiveBlock:
 
     @pytest.mark.parametrize("width", [20, 40, 60, 80, 100, 200])
     def test_fits_the_terminal_and_keeps_the_time_left(self, width: int) -> None:
-        verdict = other("verdict", verdict="collapsing: the samples are all alike " * 3, evidence=[], advice=[])
+        advice = [{"key": "lower.D", "command": "zerosum resume runs/x --from best --set D.lr=2e-05"}]
+        verdict = other("verdict", verdict="D winning", since=400, sure=0.8, evidence=[], advice=advice)
         rows = self.block(width, start(), step(500, 30.0), verdict)
         assert len(rows) == 3
         assert all(len(row) <= width for row in rows)

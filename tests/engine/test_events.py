@@ -33,7 +33,14 @@ def shape(kind: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict
 
 
 EVENTS = st.one_of(
-    shape("start", schema=st.just(1), name=TEXT, recipe=TEXT, steps=st.none() | COUNT, minutes=st.none() | POSITIVE),
+    shape(
+        "start",
+        schema=st.just(events.SCHEMA),
+        name=TEXT,
+        recipe=TEXT,
+        steps=st.none() | COUNT,
+        minutes=st.none() | POSITIVE,
+    ),
     shape("stage", stage=st.integers(1, 9), stages=st.integers(1, 9), changes=CHANGES),
     shape(
         "step",
@@ -46,6 +53,8 @@ EVENTS = st.one_of(
         d_fake_after=st.none() | FINITE,
         acc_real=st.none() | SHARE,
         acc_fake=st.none() | SHARE,
+        margin=st.none() | FINITE,
+        separation=st.none() | FINITE,
         grad_norm=TERMS,
         lr=TERMS,
     ),
@@ -62,7 +71,25 @@ EVENTS = st.one_of(
         dis_acc=st.none() | FINITE,
         gan_acc=st.none() | FINITE,
     ),
-    shape("verdict", verdict=TEXT, evidence=st.lists(TEXT), advice=st.lists(TEXT)),
+    shape(
+        "exam",
+        images=COUNT,
+        samples=COUNT,
+        spread=st.none() | FINITE,
+        nearest=st.none() | FINITE,
+        coverage=st.none() | SHARE,
+        gap=st.none() | FINITE,
+        label_gap=st.none() | FINITE,
+    ),
+    shape("chosen", name=TEXT, value=st.none() | FINITE, samples=COUNT, candidates=TERMS),
+    shape(
+        "verdict",
+        verdict=TEXT,
+        since=COUNT,
+        sure=SHARE,
+        evidence=st.lists(st.fixed_dictionaries({"key": TEXT, "values": st.dictionaries(TEXT, FINITE | TEXT)})),
+        advice=st.lists(st.fixed_dictionaries({"key": TEXT, "command": st.none() | TEXT})),
+    ),
     shape("warning", message=TEXT),
     shape("end", reason=st.sampled_from(get_args(events.EndReason)), images=COUNT, seconds=POSITIVE, message=TEXT),
 )
@@ -70,14 +97,23 @@ EVENTS = st.one_of(
 
 def step(number: int, **fields: Any) -> Event:
     told = {"losses": {"D/adv": 1.25, "G/adv": 0.5}, "d_real": 0.75, "d_fake_before": 0.25, "d_fake_after": 0.125}
-    told |= {"acc_real": 1.0, "acc_fake": None, "grad_norm": {"D": 2.0, "G": None}, "lr": {"D": 1e-4, "G": 2e-4}}
+    told |= {
+        "acc_real": 1.0,
+        "acc_fake": None,
+        "margin": 1.5,
+        "separation": 2.5,
+        "grad_norm": {"D": 2.0, "G": None},
+        "lr": {"D": 1e-4, "G": 2e-4},
+    }
     count = {"step": number, "images": 64 * number, "seconds": number / 8, "images_per_second": 512.0}
     return check_event({"event": "step", **count, **told, **fields})
 
 
 def start(number: int = 0) -> Event:
     goal = {"steps": 100, "minutes": None}
-    return check_event({"event": "start", "schema": 1, "name": "run", "recipe": "quick", "step": number, **goal})
+    return check_event(
+        {"event": "start", "schema": events.SCHEMA, "name": "run", "recipe": "quick", "step": number, **goal}
+    )
 
 
 def end(number: int, reason: str = "stopped") -> Event:
@@ -142,8 +178,8 @@ class TestCheck:
         with pytest.raises(ValueError, match=f"step.{field}"):
             check_event({**step(1), field: value})
 
-    @pytest.mark.parametrize("schema", [0, 2, True, "1", None])
-    def test_only_schema_1_passes(self, schema: Any) -> None:
+    @pytest.mark.parametrize("schema", [1, 3, True, "2", None])
+    def test_only_the_present_schema_passes(self, schema: Any) -> None:
         with pytest.raises(ValueError, match=r"start\.schema"):
             check_event({**start(), "schema": schema})
 
@@ -399,6 +435,8 @@ class TestTensorBoard:
                 "output/D(G(z)) before": 0.25,
                 "output/D(G(z)) after": 0.125,
                 "accuracy/real": 1.0,
+                "logits/margin": 1.5,
+                "logits/separation": 2.5,
                 "speed/images_per_second": 512.0,
                 "score/swd": 0.5,
                 "score/swd/28": 0.25,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -109,7 +110,17 @@ def test_step_checkpoints_come_at_chosen_steps_and_epochs() -> None:
 def test_a_score_is_due_when_a_multiple_of_its_interval_is_passed() -> None:
     run = recipe(steps=100, batch=30, score_images=100)
     plan = Plan.of(run, 100)
-    assert [step for step in range(1, 11) if plan.score_due(step, 30 * step)] == [4, 7, 10]
+    # 12, 25 and 50 are an eighth, a quarter and half of the interval; then 100, 200 and 300 images.
+    assert [step for step in range(1, 11) if plan.score_due(step, 30 * step)] == [1, 2, 4, 7, 10]
+
+
+def test_exams_come_every_8000_images_and_half_as_often_with_each_doubling_beyond_64() -> None:
+    plan = Plan.of(recipe(steps=10_000, batch=1000), 1000)
+    due = [step for step in range(1, 2001) if plan.exam_due(step, 1000 * step)]
+    assert due[:3] == [8, 16, 24]
+    assert {later - sooner for sooner, later in pairwise(due) if later <= 511} == {8}
+    assert {later - sooner for sooner, later in pairwise(due) if 528 <= later <= 1023} == {16}
+    assert len(due) < 64 + 32 + 32
 
 
 def test_a_branch_begins_at_its_parents_step() -> None:

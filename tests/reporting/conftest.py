@@ -38,6 +38,8 @@ def step_event(step: int, **fields: Any) -> dict[str, Any]:
         "d_fake_after": 0.45 - 0.4 * gap,
         "acc_real": 0.7 + 0.3 * gap,
         "acc_fake": 0.8 + 0.2 * gap,
+        "margin": gap,
+        "separation": gap,
         "grad_norm": {"D": 1.0 + gap, "G": 0.5 + gap},
         "lr": {"D": 2e-4, "G": 2e-4},
     }
@@ -46,7 +48,7 @@ def step_event(step: int, **fields: Any) -> dict[str, Any]:
 
 
 def start_event(**fields: Any) -> dict[str, Any]:
-    told = {"schema": 1, "name": "run", "recipe": "small", "step": 0, "steps": 1000, "minutes": None}
+    told = {"schema": 2, "name": "run", "recipe": "small", "step": 0, "steps": 1000, "minutes": None}
     return {"event": "start", **told, **fields}
 
 

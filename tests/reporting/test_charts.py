@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zerosum.losses.equilibrium import equilibrium
 from zerosum.reporting.charts import (
     Chart,
     Level,
@@ -21,7 +22,6 @@ from zerosum.reporting.charts import (
     Mark,
     charts,
     describe,
-    equilibrium,
     figure,
     in_log2,
     legend,

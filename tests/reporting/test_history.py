@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zerosum.eventlog import read_events
-from zerosum.reporting.history import History, Thinned, number
+from zerosum.eventlog import number, read_events
+from zerosum.reporting.history import History, Thinned
 
 MakeRun = Callable[..., Path]
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from zerosum.api import resuming, starting
+from zerosum.api.acting import persevere
 from zerosum.api.fleets import Fleet, resume_fleet, train_fleet
 from zerosum.api.generator import Generator, load
+from zerosum.api.habits import DEAD_MINUTES, Care
 from zerosum.api.run import Run
 from zerosum.api.using import compare, open_run, report, sample, walk
 from zerosum.engine.engine import Device, Engine, Precision
@@ -47,6 +50,8 @@ def train(
     precision: Precision = "32-true",
     keep: int | None = None,
     save_every: int | None = None,
+    watch: bool = True,
+    act: bool | float = False,
     listeners: Sequence[Listener] = (),
     root: PathLike = "runs",
 ) -> Run | Fleet:
@@ -55,17 +60,22 @@ def train(
     data: a source such as "digits" or "folder:PATH"; None is the recipe's own. settings: dotted names, as
     `--set` takes them, such as {"G.lr": 1e-4}. out: the run folder itself; else its name is made, inside `root`.
     per_class: a fleet, one model for each class; `minutes` are then those of the whole fleet. keep: how many step
-    checkpoints stay. save_every: steps between two saves of `last`; else it is saved every minute.
+    checkpoints stay. save_every: steps between two saves of `last`; else it is saved every minute. watch: the run's
+    health is judged while it trains. act: after a divergence it goes on from before that in a branch with lower rates,
+    up to three times, and a run that fails for 10 minutes (or `act` minutes) is given up with a `DeadRunError`.
 
     Raises `UserError` before anything is written; `TrainingError` where training fails.
     """
     lengths = {"minutes": minutes, "steps": steps, "epochs": epochs}
-    care = starting.care(keep, save_every, listeners)
+    care = _care(keep, save_every, listeners, watch, act)
     chosen = starting.choose(recipe, settings, **lengths)
     engine = Engine(device, precision)
-    begin = train_fleet if per_class else starting.train
+    if per_class and act:
+        raise UserError("act is for single runs: leave it out with per_class")
+    train_it: Callable[..., Run | Fleet] = train_fleet if per_class else starting.train
+    begin = partial(train_it, chosen, data, out, root, engine, care)
     with closing(Bus(listeners)):  # only here: a fleet has one run after the other
-        return begin(chosen, data, out=out, root=root, engine=engine, care=care)
+        return persevere(begin, care, device, precision)
 
 
 def resume(
@@ -81,6 +91,8 @@ def resume(
     precision: Precision | None = None,
     keep: int | None = None,
     save_every: int | None = None,
+    watch: bool = True,
+    act: bool | float = False,
     listeners: Sequence[Listener] = (),
 ) -> Run | Fleet:
     """Go on with a run or a fleet: to its own end, or by so many more steps, epochs or minutes.
@@ -90,7 +102,7 @@ def resume(
     parent stays as it is. Raises `UserError`, `CheckpointError` or `TrainingError`.
     """
     more = resuming.More(steps=steps, epochs=epochs, minutes=minutes)
-    care = starting.care(keep, save_every, listeners)
+    care = _care(keep, save_every, listeners, watch, act)
     if (Path(run) / "fleet.json").exists():
         if settings or source != "last" or out is not None:
             raise UserError("a fleet goes on as it is: branch one of its members instead, each is a run folder")
@@ -98,4 +110,17 @@ def resume(
             return resume_fleet(Path(run), more, device, precision, care)
     change = resuming.Change(settings=settings or {}, source=source, out=None if out is None else Path(out))
     with closing(Bus(listeners)):
-        return resuming.resume(Path(run), more, change, device, precision, care)
+        begin = partial(resuming.resume, Path(run), more, change, device, precision, care)
+        return persevere(begin, care, device, precision)
+
+
+def _care(
+    keep: int | None,
+    save_every: int | None,
+    listeners: Sequence[Listener],
+    watch: bool,
+    act: bool | float,
+) -> Care:
+    minutes = DEAD_MINUTES if isinstance(act, bool) else act
+    acts = act is not False
+    return Care(keep=keep, save_steps=save_every, listeners=listeners, watch=watch, act=acts, dead_minutes=minutes)

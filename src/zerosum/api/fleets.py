@@ -16,6 +16,7 @@ import numpy as np
 
 from zerosum.api.assemble import build_networks, describe_data, domain_of, find_data, one_class, settle
 from zerosum.api.generator import Samples
+from zerosum.api.habits import Care
 from zerosum.api.resuming import More, go_on
 from zerosum.api.run import Run
 from zerosum.api.starting import begin, new_path
@@ -79,11 +80,11 @@ class Fleet:
 
 
 def train_fleet(
-    recipe: Recipe, data: str | None, *, out: PathLike | None, root: PathLike, engine: Engine, care: Mapping[str, Any]
+    recipe: Recipe, data: str | None, out: PathLike | None, root: PathLike, engine: Engine, care: Care
 ) -> Fleet:
     """Train one model per class; `minutes` are those of the whole fleet, steps and epochs those of each member.
 
-    care: `keep`, `save_steps` and `listeners`, as for a single run.
+    care: as for a single run.
     """
     chosen, dataset = recipe, find_data(recipe, data)
     if dataset.classes is None:
@@ -105,9 +106,7 @@ def train_fleet(
         return _go_on(Fleet(path), dataset, engine, care)
 
 
-def resume_fleet(
-    path: Path, more: More, device: Device | None, precision: Precision | None, care: Mapping[str, Any]
-) -> Fleet:
+def resume_fleet(path: Path, more: More, device: Device | None, precision: Precision | None, care: Care) -> Fleet:
     """Finish what is unfinished of a fleet; then give every member so much more. On the device that it began on."""
     fleet = Fleet(path)
     path_taken = fleet.info.get("device", {"device": "auto", "precision": "32-true"})
@@ -146,7 +145,7 @@ def _extend(fleet: Fleet, more: More) -> None:
         raise UserError(f"{fleet.path} is finished: go on with --steps +N, --epochs +N or --minutes +M")
 
 
-def _go_on(fleet: Fleet, dataset: Dataset, engine: Engine, care: Mapping[str, Any]) -> Fleet:
+def _go_on(fleet: Fleet, dataset: Dataset, engine: Engine, care: Care) -> Fleet:
     """Let one member after the other train to its end; a signal ends the fleet's session."""
     recipe = Recipe.from_dict(fleet.info["recipe"])
     extension = fleet.info.get("extension") or {"lengths": {}, "from": {}}
@@ -158,7 +157,7 @@ def _go_on(fleet: Fleet, dataset: Dataset, engine: Engine, care: Mapping[str, An
             if engine.leads:
                 shutil.rmtree(path, ignore_errors=True)  # killed before it was a run
             member = dataclasses.replace(recipe, only_class=label)
-            run = begin(member, one_class(dataset, label, member), engine, path=path, root=fleet.path, **care)
+            run = begin(member, one_class(dataset, label, member), engine, path=path, root=fleet.path, care=care)
         elif due:
             run = go_on(path, More(**extension["lengths"]) if due == "extend" else More(), engine, care)
         else:

@@ -2,55 +2,78 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
+from zerosum.api.exam import asker, examiner
+from zerosum.api.scoring import Scorer, drawn
 from zerosum.data import Dataset
-from zerosum.data.loader import Feed
 from zerosum.engine.events import Bus, Event, Listener
 from zerosum.engine.listeners import EventLog, TensorBoardLog
 from zerosum.engine.loop import Habits
 from zerosum.engine.run import RunFolder
-from zerosum.games.base import Game
-from zerosum.metrics.swd import SlicedWasserstein
+from zerosum.errors import UserError
+from zerosum.eventlog import read_events
 from zerosum.reporting.curves import write_curves
 from zerosum.reporting.report import write_report
 from zerosum.sampling import draw
 from zerosum.sampling.animate import evolution
 from zerosum.spec import Recipe
 from zerosum.types import Domain
+from zerosum.watch.catalogue import Words, spoken
+from zerosum.watch.looking import look_and_tell
+from zerosum.watch.telling import tell
+from zerosum.watch.watching import Watcher, replay
 
-GRID_SEED, SCORE_SEED, EXAMINE_SEED = 20141, 14061, 12661  # apart from each other and from any training's z
-SCORED = 1000  # samples against as many held-out ones, at most
-EXAMINED = 256  # held-out samples that D is asked about, and as many fakes
+GRID_SEED = 20141  # of the z; apart from the score's, the exam's and from any training's
+DEAD_MINUTES = 10.0
 GRID_CLASSES = 10  # rows of a grid with classes, at most
 
 
+@dataclass(frozen=True, kw_only=True)
+class Care:
+    """How the caller wants runs looked after."""
+
+    keep: int | None = None  # step checkpoints at most; None: all
+    save_steps: int | None = None  # steps between two saves of `last`; None: a minute
+    listeners: Sequence[Listener] = ()
+    watch: bool = True
+    act: bool = False  # the watch may do something: lower the rates after a divergence, give up a dead run
+    dead_minutes: float = DEAD_MINUTES  # after which a failing run counts as dead
+
+    def __post_init__(self) -> None:
+        for name, count in {"keep": self.keep, "save-every": self.save_steps}.items():
+            if count is not None and count < 1:
+                raise UserError(f"{name} is {count}; expected at least 1")
+        if not self.dead_minutes > 0:
+            raise UserError(f"dead-after is {self.dead_minutes}; expected minutes, above 0")
+        if self.act and not self.watch:
+            raise UserError("act needs the watch: leave --no-watch out")
+
+
 def habits(
-    folder: RunFolder,
-    recipe: Recipe,
-    domain: Domain,
-    dataset: Dataset,
-    *,
-    keep: int | None,
-    save_steps: int | None,
+    folder: RunFolder, recipe: Recipe, domain: Domain, dataset: Dataset, care: Care, watcher: Watcher | None
 ) -> Habits:
     """The habits of a run; what they need of the data is prepared at the first use."""
     classes = None if dataset.classes is None else list(dataset.classes)
     about = {"recipe": recipe.to_dict(), "domain": dataclasses.asdict(domain), "classes": classes}
+    scorer = Scorer(recipe, domain, dataset) if len(dataset.held_out) else None
     return Habits(
-        score=scorer(domain, dataset) if recipe.best == "swd" and len(dataset.held_out) else None,
+        score=scorer.score if scorer else None,
+        rescore=scorer.rescore if scorer else None,
+        dead=partial(watcher.dead, care.dead_minutes) if watcher is not None and care.act else None,
         draw=drawer(folder, recipe, domain, dataset),
-        examine=examiner(recipe, domain, dataset),
-        keep=keep,
-        save_steps=save_steps,
+        ask=asker(recipe, domain, dataset),
+        examine=examiner(recipe, domain, dataset) if care.watch else None,
+        keep=care.keep,
+        save_steps=care.save_steps,
         extra={"about": about},
     )
 
@@ -78,62 +101,6 @@ def drawer(folder: RunFolder, recipe: Recipe, domain: Domain, dataset: Dataset) 
     return draw_grid
 
 
-def drawn(
-    generator: nn.Module, domain: Domain, count: int, seed: int, labels: draw.Labels | None
-) -> Iterator[draw.Samples]:
-    """Samples of a generator that is in training, in batches."""
-    return draw.draw(
-        generator,
-        count,
-        z_dim=draw.z_dim_of(generator),
-        seed=seed,
-        device=next(generator.parameters()).device,
-        labels=labels,
-        value_range=domain.value_range,
-    )
-
-
-def scorer(domain: Domain, dataset: Dataset) -> Callable[[nn.Module], Mapping[str, Any]]:
-    """Scores a generator by the sliced Wasserstein distance of fixed samples to held-out real ones."""
-    judge: list[SlicedWasserstein] = []
-    held_out = dataset.held_out
-    count = min(SCORED, len(held_out))
-    labels = None
-    if domain.classes is not None and held_out.labels is not None:
-        labels = held_out.labels[:count]
-
-    def score(generator: nn.Module) -> Mapping[str, Any]:
-        if not judge:
-            judge.append(SlicedWasserstein(np.asarray(held_out.samples[:count])))
-        levels = judge[0].distance(np.concatenate(list(drawn(generator, domain, count, SCORE_SEED, labels))))
-        return {"name": "swd", "value": levels.pop("mean"), "levels": levels}
-
-    return score
-
-
-def examiner(recipe: Recipe, domain: Domain, dataset: Dataset) -> Callable[[Game], Mapping[str, float]]:
-    """Asks D about held-out samples and as many fresh fakes of the same classes, the same z every time."""
-    count = min(EXAMINED, len(dataset.held_out))
-    if not count:
-        return lambda game: {}
-    unseen = dataclasses.replace(dataset, train=dataset.held_out)
-    x, y = Feed(unseen, device=torch.device("cpu"), value_range=recipe.value_range).take(count)
-    y = y if domain.classes is not None else None
-
-    def examine(game: Game) -> Mapping[str, float]:
-        G = game.networks[str(game.generator)]
-        like = next(G.parameters())
-        labels = None if y is None else y.to(like.device)
-        with contextlib.ExitStack() as stack:
-            for network in game.networks.values():
-                stack.enter_context(draw.evaluating(network))
-            z = torch.cat(list(draw.latents(count, draw.z_dim_of(G), seed=EXAMINE_SEED)))
-            said = game.judge(x.to(like), labels, G(z.to(like), labels), labels)
-        return {"samples": count, **{name: float(value) for name, value in said.items()}} if said else {}
-
-    return examine
-
-
 class Guest:
     """A listener of the caller's: it hears the run and is not closed with it, since a fleet has a run after that."""
 
@@ -147,16 +114,22 @@ class Guest:
         """Left to whoever brought the listener."""
 
 
-def open_bus(folder: RunFolder, step: int, listeners: Sequence[Listener], *, fresh: bool = False) -> Bus:
-    """The run's listeners; what the files know of steps after `step`, which will come again, is dropped.
+def open_bus(folder: RunFolder, step: int, care: Care, *, fresh: bool = False) -> tuple[Bus, Watcher | None]:
+    """The run's listeners, and the watch among them; what the files know of steps after `step` is dropped.
 
-    fresh: the run is at its first step, which nothing in the files may come before.
+    Those steps will come again. fresh: the run is at its first step, which nothing may come before. The watch begins
+    with what the files know already.
     """
     log = EventLog(folder.events)
     log.truncate_after(-1 if fresh else step)
     known = (folder.path / "tensorboard").exists()
     board = TensorBoardLog(folder.path / "tensorboard", purge_step=step + (not fresh) if known else None)
-    return Bus([log, board, *map(Guest, listeners)])
+    bus = Bus([log, board, *map(Guest, care.listeners)])
+    if not care.watch:
+        return bus, None
+    watcher = Watcher(replay(read_events(folder.events), folder.info["recipe"]), bus.emit, folder.shown)
+    bus.add(watcher)
+    return bus, watcher
 
 
 def finish(folder: RunFolder) -> None:
@@ -164,4 +137,14 @@ def finish(folder: RunFolder) -> None:
     if len(list(folder.samples.glob("*.png"))) > 1:
         evolution(folder.samples, folder.samples / "evolution.webp")
     write_curves(folder.path, folder.info["recipe"])
-    write_report(folder.path)
+    write_report(folder.path, verdict_of(folder.path))
+
+
+def verdict_of(run: Path) -> dict[str, Any] | None:
+    """What the watch says of a run, in the language of the locale, for its report; None before the first step."""
+    event = look_and_tell(run)
+    if event is None:
+        return None
+    words = Words(spoken())
+    titles = {"evidence_title": words("frame.evidence"), "advice_title": words("frame.try")}
+    return {**dataclasses.asdict(tell(event, words)), **titles}

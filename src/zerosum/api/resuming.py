@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from zerosum.api.assemble import assemble, find_data, settle
+from zerosum.api.habits import Care
 from zerosum.api.run import Run
 from zerosum.api.starting import drive, horizon, new_folder, new_path
 from zerosum.data import Dataset
@@ -53,7 +54,7 @@ class Change:
 
 
 def resume(
-    path: Path, more: More, change: Change, device: Device | None, precision: Precision | None, care: Mapping[str, Any]
+    path: Path, more: More, change: Change, device: Device | None, precision: Precision | None, care: Care
 ) -> Run:
     """Go on with a single run, in place where nothing changes."""
     folder = RunFolder.open(path)
@@ -78,7 +79,7 @@ def plan_of(folder: RunFolder, count: int) -> Plan:
     return dataclasses.replace(plan, steps=None, minutes=info.get("minutes", plan.minutes))
 
 
-def go_on(path: Path, more: More, engine: Engine, care: Mapping[str, Any]) -> Run:
+def go_on(path: Path, more: More, engine: Engine, care: Care) -> Run:
     """In place, from `last`, exactly."""
     folder = RunFolder.open(path)
     dataset = _same_data(folder)
@@ -95,7 +96,7 @@ def go_on(path: Path, more: More, engine: Engine, care: Mapping[str, Any]) -> Ru
         engine.wait()  # everybody has read before anything is written
         if engine.leads:
             folder.save_info(horizon=horizon(training), minutes=plan.minutes)
-        return drive(training, folder, dataset, **care)
+        return drive(training, folder, dataset, care)
 
 
 def _last(folder: RunFolder) -> dict[str, Any] | None:
@@ -126,9 +127,7 @@ def foreseen(plan: Plan, recipe: Recipe, at: int, seconds: float) -> Plan:
     return plan.until(at + max(1, round((60 * plan.minutes - seconds) * at / seconds)))
 
 
-def branch(
-    folder: RunFolder, changed: Recipe, change: Change, more: More, engine: Engine, care: Mapping[str, Any]
-) -> Run:
+def branch(folder: RunFolder, changed: Recipe, change: Change, more: More, engine: Engine, care: Care) -> Run:
     """Into a new folder, from any checkpoint, under changed settings."""
     old = folder.recipe
     changes = differences(old, changed)
@@ -155,7 +154,7 @@ def branch(
     where = change.out or new_path(folder.path.parent, recipe.name, f"branch-of-{folder.path.name}")
     parent = {"run": str(folder.path.resolve()), "checkpoint": name, "step": at, "changes": changes}
     new = new_folder(Path(engine.same_everywhere(str(where))), training, recipe, dataset, parent)
-    return drive(training, new, dataset, **care)
+    return drive(training, new, dataset, care)
 
 
 def _remaining(plan: Plan, changes: Mapping[str, Any], more: More, at: int, seconds: float) -> Recipe:

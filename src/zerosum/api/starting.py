@@ -5,18 +5,18 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import zerosum.recipes
 from zerosum.api.assemble import assemble, describe_data, domain_of, find_data, settle, versions
-from zerosum.api.habits import finish, habits, open_bus
+from zerosum.api.habits import Care, finish, habits, open_bus
 from zerosum.api.run import Run
 from zerosum.data import Dataset
 from zerosum.engine.engine import Engine
-from zerosum.engine.events import Bus, Listener
+from zerosum.engine.events import Bus
 from zerosum.engine.loop import Loop
 from zerosum.engine.plan import Plan
 from zerosum.engine.run import RunFolder
@@ -47,20 +47,10 @@ def with_network(recipe: Recipe, player: str, network: str) -> Recipe:
     return dataclasses.replace(recipe, players={**recipe.players, player: other})
 
 
-def train(
-    recipe: Recipe, data: str | None, *, out: PathLike | None, root: PathLike, engine: Engine, care: Mapping[str, Any]
-) -> Run:
+def train(recipe: Recipe, data: str | None, out: PathLike | None, root: PathLike, engine: Engine, care: Care) -> Run:
     """Train one model; everything is checked before anything is written."""
     dataset = find_data(recipe, data)
-    return begin(settle(recipe, dataset), dataset, engine, path=Path(out) if out else None, root=Path(root), **care)
-
-
-def care(keep: int | None, save_every: int | None, listeners: Sequence[Listener]) -> dict[str, Any]:
-    """How a run is looked after, checked: for `begin` and `drive`."""
-    for name, count in {"keep": keep, "save-every": save_every}.items():
-        if count is not None and count < 1:
-            raise UserError(f"{name} is {count}; expected at least 1")
-    return {"keep": keep, "save_steps": save_every, "listeners": listeners}
+    return begin(settle(recipe, dataset), dataset, engine, path=Path(out) if out else None, root=Path(root), care=care)
 
 
 def begin(
@@ -70,16 +60,14 @@ def begin(
     *,
     path: Path | None,
     root: Path,
-    keep: int | None,
-    save_steps: int | None,
-    listeners: Sequence[Listener],
+    care: Care,
 ) -> Run:
     """Train a settled recipe in a new folder."""
     plan = Plan.of(recipe, len(dataset.train))
     training = assemble(recipe, dataset, engine, plan)
     where = Path(engine.same_everywhere(str(path or new_path(root, recipe.name, dataset.name))))
     folder = new_folder(where, training, recipe, dataset, None)
-    return drive(training, folder, dataset, keep=keep, save_steps=save_steps, listeners=listeners)
+    return drive(training, folder, dataset, care)
 
 
 def new_path(root: Path, recipe: str, source: str) -> Path:
@@ -122,23 +110,15 @@ def horizon(training: Training) -> dict[str, int] | None:
     return {"steps": plan.steps, "images": training.images + left}
 
 
-def drive(
-    training: Training,
-    folder: RunFolder,
-    dataset: Dataset,
-    *,
-    keep: int | None,
-    save_steps: int | None,
-    listeners: Sequence[Listener],
-) -> Run:
+def drive(training: Training, folder: RunFolder, dataset: Dataset, care: Care) -> Run:
     """Run the loop in the folder, and write what is left to write when it ends."""
     engine, recipe = training.engine, training.recipe
     with folder.locked() if engine.leads else nullcontext():
         if engine.leads:
             folder.sweep()
         fresh = training.step == training.plan.begins
-        bus = open_bus(folder, training.step, listeners, fresh=fresh) if engine.leads else Bus()
-        looked_after = habits(folder, recipe, domain_of(recipe, dataset), dataset, keep=keep, save_steps=save_steps)
+        bus, watcher = open_bus(folder, training.step, care, fresh=fresh) if engine.leads else (Bus(), None)
+        looked_after = habits(folder, recipe, domain_of(recipe, dataset), dataset, care, watcher)
         loop = Loop(training, folder, bus, looked_after)
         hurry = False
         try:

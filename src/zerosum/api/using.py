@@ -11,6 +11,7 @@ from PIL import Image
 
 from zerosum.api.fleets import Fleet
 from zerosum.api.generator import Samples, load
+from zerosum.api.habits import verdict_of
 from zerosum.api.run import Run
 from zerosum.errors import UserError
 from zerosum.reporting.report import write_report
@@ -132,7 +133,7 @@ def compare(runs: Sequence[PathLike], *, out: PathLike | None = "compare.png") -
 
 def report(run: PathLike) -> Path:
     """Write the run's report.html anew, and return its path; of a fleet those of its members, and the fleet's path."""
-    pages = [write_report(member.path) for member in _runs(run)]
+    pages = [write_report(member.path, verdict_of(member.path)) for member in _runs(run)]
     return pages[0] if (Path(run) / "run.json").exists() else Path(run)
 
 

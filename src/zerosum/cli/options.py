@@ -53,6 +53,20 @@ Precision = Annotated[
     typer.Option(help="Of weights and arithmetic.", rich_help_panel=_MACHINE),
 ]
 Checkpoint = Annotated[str | None, typer.Option(help="best, last, or a step that was kept (default: best, else last).")]
+Language = Annotated[
+    str | None, typer.Option("--lang", help="Of the watch: en or vi (default: the locale's).", rich_help_panel=_OUTPUT)
+]
+Watched = Annotated[
+    bool, typer.Option("--watch/--no-watch", help="Judge the run's health while it trains.", rich_help_panel=_OUTPUT)
+]
+Act = Annotated[
+    bool,
+    typer.Option("--act", help="Lower rates after a divergence; give up a dead run.", rich_help_panel=_OUTPUT),
+]
+DeadAfter = Annotated[
+    float | None,
+    typer.Option(help="Minutes of failing after which a run is dead (10); implies --act.", rich_help_panel=_OUTPUT),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
 
 
@@ -68,6 +82,12 @@ def settings(pairs: Sequence[str] | None, **named: Any) -> dict[str, Any]:
             raise UserError(f"{key} is set twice: say it once")
         changes[key] = value
     return changes
+
+
+def care(keep: int | None, save_every: int | None, watch: bool, act: bool, dead_after: float | None) -> dict[str, Any]:
+    """How a run is looked after, as arguments to pass on."""
+    acts = act if dead_after is None else dead_after
+    return {"keep": keep, "save_every": save_every, "watch": watch, "act": acts}
 
 
 def length(**given: float | None) -> dict[str, Any]:

@@ -22,13 +22,16 @@ PREVIEWED, POINTS = 10, 2000
 BINS = 40
 
 
-def listeners(quiet: bool) -> Sequence[Listener]:
+def listeners(quiet: bool, language: str | None = None) -> Sequence[Listener]:
     """Who shows the progress: nobody where it is not wanted, and only the first of several processes."""
+    from zerosum.watch.catalogue import Words, spoken
+
+    words = Words(spoken(language))
     if quiet or rank() > 0:
         return ()
     from zerosum.cli.progress import Progress
 
-    return (Progress(),)
+    return (Progress(words=words),)
 
 
 def tell_outcome(run: Run | Fleet, *, quiet: bool) -> int:

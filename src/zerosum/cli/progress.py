@@ -10,7 +10,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
-from zerosum.engine.events import EndEvent, Event, StartEvent, StepEvent
+from zerosum.engine.events import EndEvent, Event, StartEvent, StepEvent, VerdictEvent
+from zerosum.watch.catalogue import Words
+from zerosum.watch.telling import tell
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,7 +26,8 @@ RECENT = 30  # step events that the speed of the time left is taken from
 class State:
     """What the events have told so far: the latest step, the goal, and the time left from both."""
 
-    def __init__(self) -> None:
+    def __init__(self, words: Words | None = None) -> None:
+        self.words = words or Words()
         self.start: StartEvent | None = None
         self.step: StepEvent | None = None
         self.verdict: str | None = None
@@ -42,9 +45,17 @@ class State:
             self.step = event
             self._recent.append((event["step"], event["seconds"]))
         elif event["event"] == "verdict":
-            self.verdict = event["verdict"]
+            self.verdict = self.say(event)
         elif event["event"] == "stage":
             self.stage = f"stage {event['stage']}/{event['stages']}"
+
+    def say(self, event: VerdictEvent) -> str:
+        """A verdict in one line: its name and, where it alarms, what it means and the first thing to try."""
+        told = tell(event, self.words)
+        if not told.alarms:
+            return told.name
+        commands = [command for _, command in told.advice if command]
+        return " · ".join([f"{told.name} ({told.standing})", told.meaning, *commands[:1]])
 
     @property
     def title(self) -> str:
@@ -130,8 +141,9 @@ class Progress:
         *,
         interval: float = INTERVAL,
         now: Callable[[], float] = time.monotonic,
+        words: Words | None = None,
     ) -> None:
-        self.state = State()
+        self.state = State(words)
         self._console = console
         self._file: TextIO = console.file if console else sys.stderr  # type: ignore[assignment]
         self._live: Live | None = None
@@ -194,12 +206,12 @@ class Progress:
                 return
             self._shown_at = now
             parts = [self.state.done, *self.state.numbers(), *self.state.times()]
-            if self.state.verdict:
-                parts.append(self.state.verdict)
             self._write(" · ".join(parts))
         elif event["event"] == "start":
             self._write(_beginning(self.state, event))
-        elif event["event"] != "checkpoint" or event["path"] not in self._told:
+        elif event["event"] == "verdict":
+            self._write(f"step {event['step']:,} · {self.state.verdict}")
+        elif event["event"] != "exam" and (event["event"] != "checkpoint" or event["path"] not in self._told):
             self._write(_news(event))
             if event["event"] == "checkpoint":
                 self._told.add(event["path"])  # last and best are written over and over
@@ -256,8 +268,9 @@ def _news(event: Event) -> str:
             return f"{at} · warning: {event['message']}"
         case "stage":
             return f"{at} · stage {event['stage']} of {event['stages']} begins"
-        case "verdict":
-            return f"{at} · {event['verdict']}"
+        case "chosen":
+            score = f"{event['name']} {_number(event['value'] or 0)}"
+            return f"{at} · the best, by {score} of {event['samples']:,} samples"
         case "end":
             return _ending(event)
         case _:

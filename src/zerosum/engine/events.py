@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, NotRequired, Protocol, TypeAlias, ca
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
-SCHEMA = 1
+SCHEMA = 2
 
 Count = Annotated[int, Field(ge=0)]
 Seconds = Annotated[float, Field(ge=0)]
@@ -72,6 +72,8 @@ class StepEvent(TypedDict):
     d_fake_after: float | None
     acc_real: Share | None
     acc_fake: Share | None
+    margin: float | None
+    separation: float | None
     grad_norm: Terms
     lr: Terms
 
@@ -123,14 +125,59 @@ class HeldOutEvent(TypedDict):
 
 
 @with_config(_STRICT)
+class ExamEvent(TypedDict):
+    """How varied the samples are beside real ones, and how D tells seen from unseen ones, right from wrong classes."""
+
+    event: Literal["exam"]
+    step: Count
+    images: Count
+    samples: Count
+    spread: float | None
+    nearest: float | None
+    coverage: Share | None
+    gap: float | None
+    label_gap: float | None
+
+
+@with_config(_STRICT)
+class EvidenceFields(TypedDict):
+    """One number that a verdict rests on, by its key in the watch's catalogue."""
+
+    key: str
+    values: dict[str, float | str]
+
+
+@with_config(_STRICT)
+class AdviceFields(TypedDict):
+    """One thing to try, by its key in the watch's catalogue, and the command that does it."""
+
+    key: str
+    command: str | None
+
+
+@with_config(_STRICT)
 class VerdictEvent(TypedDict):
-    """What the watch thinks of the run."""
+    """What the watch thinks of the run, in no language: its catalogue has the words."""
 
     event: Literal["verdict"]
     step: Count
     verdict: str
-    evidence: list[str]
-    advice: list[str]
+    since: Count
+    sure: Share
+    evidence: list[EvidenceFields]
+    advice: list[AdviceFields]
+
+
+@with_config(_STRICT)
+class ChosenEvent(TypedDict):
+    """Which checkpoint is the best, after the candidates were scored again on more samples and another seed."""
+
+    event: Literal["chosen"]
+    step: Count
+    name: str
+    value: float | None
+    samples: Count
+    candidates: Terms
 
 
 @with_config(_STRICT)
@@ -162,6 +209,8 @@ Event: TypeAlias = (
     | CheckpointEvent
     | ScoreEvent
     | HeldOutEvent
+    | ExamEvent
+    | ChosenEvent
     | VerdictEvent
     | WarningEvent
     | EndEvent

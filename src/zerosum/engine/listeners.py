@@ -107,8 +107,9 @@ class TensorBoardLog:
         elif event["event"] == "score":
             self._add(event["step"], _scores(event))
         elif event["event"] == "held_out":
-            names = ("d_real", "d_fake", "acc_real", "acc_fake", "dis_acc", "gan_acc")
-            self._add(event["step"], ((f"held-out/{name}", dict(event)[name]) for name in names))
+            self._add(event["step"], _named("held-out", event, "d_real d_fake acc_real acc_fake dis_acc gan_acc"))
+        elif event["event"] == "exam":
+            self._add(event["step"], _named("exam", event, "spread nearest coverage gap label_gap"))
         elif event["event"] == "grid":
             self._grid(event)
         self._file.flush()
@@ -140,6 +141,10 @@ class TensorBoardLog:
             self._write(step=event["step"], summary=self._summary(value=[value]))
 
 
+def _named(group: str, event: Event, names: str) -> Iterator[tuple[str, Any]]:
+    return ((f"{group}/{name}", dict(event)[name]) for name in names.split())
+
+
 def _scores(event: ScoreEvent) -> Iterator[tuple[str, float | None]]:
     yield f"score/{event['name']}", event["value"]
     for key, value in event["levels"].items():
@@ -156,6 +161,8 @@ def _scalars(event: StepEvent) -> Iterator[tuple[str, float]]:
         "output/D(G(z)) after": event["d_fake_after"],
         "accuracy/real": event["acc_real"],
         "accuracy/fake": event["acc_fake"],
+        "logits/margin": event["margin"],
+        "logits/separation": event["separation"],
         "speed/images_per_second": event["images_per_second"],
     }
     return ((tag, value) for tag, value in named.items() if value is not None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -10,22 +9,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from zerosum.engine import checkpoint, events
+from zerosum.engine.bests import Bests, Rescore, Score
 from zerosum.engine.clock import Clock, Signs
 from zerosum.engine.events import Bus
 from zerosum.engine.plan import epoch_steps
 from zerosum.engine.run import RunFolder, step_name
 from zerosum.engine.training import State, Training
-from zerosum.errors import DivergedError, ZerosumError
+from zerosum.errors import DeadRunError, DivergedError, ZerosumError
 from zerosum.games.base import Game
 
-Score = Callable[[nn.Module], Mapping[str, Any]]  # the generator -> {"name", "value", "levels"}
-Examine = Callable[[Game], Mapping[str, float]]  # the game -> D on held-out samples, as in HeldOutEvent
+Ask = Callable[[Game], Mapping[str, float]]  # the game -> D on held-out samples, as in HeldOutEvent
+Examine = Callable[[Game, nn.Module], Mapping[str, Any]]  # the game and the generator -> as in ExamEvent
+GIVEN_UP = 1000  # no signal has this number: the watch found the run dead
+
 Draw = Callable[[nn.Module, int], Path]  # the generator and the step -> where the grid lies
 
 
@@ -34,7 +36,10 @@ class Habits:
     """How a run is looked after; nothing here changes what is learnt."""
 
     score: Score | None = None
+    rescore: Rescore | None = None
+    dead: Callable[[], str | None] | None = None  # why the run should be given up, if it should
     draw: Draw | None = None
+    ask: Ask | None = None
     examine: Examine | None = None
     keep: int | None = None  # step checkpoints at most; None: all
     save_steps: int | None = None  # `last` every so many steps; None: every minute
@@ -50,6 +55,7 @@ class Loop:
         self.signal: int | None = None  # that asked for a stop
         self.kept = training.step  # the step that `last` is of
         self.clock = Clock(training, habits.save_steps)
+        self.bests = Bests(training, folder, self._emit, self._save)
 
     def run(self) -> events.EndReason:
         """Train until the goal ("finished") or a signal ("stopped").
@@ -64,7 +70,7 @@ class Loop:
         except DivergedError as error:
             message = f"{error}; {self._way_out()}"
             self._end("diverged", message)
-            raise DivergedError(message) from error
+            raise DivergedError(message, str(self.folder.path)) from error
         except ZerosumError as error:
             self._end("failed", str(error))
             raise
@@ -102,6 +108,9 @@ class Loop:
             with self.clock.aside():
                 self._look_after()
             signs = self._agree()
+            if signs.stop == GIVEN_UP:
+                self._save("last")
+                raise DeadRunError(self._why_dead() or "another process gave the run up")
             if signs.save or signs.horizon:
                 with self.clock.aside():
                     self._save("last")
@@ -116,26 +125,32 @@ class Loop:
 
     def _agree(self) -> Signs:
         """What is due next. Several processes follow the leader's clock, and stop where any of them got a signal."""
-        signs = self.clock.signs(stop=self.signal or 0)
+        signs = self.clock.signs(stop=self.signal or (GIVEN_UP if self._why_dead() else 0))
         if self.engine.world == 1:
             return signs
         mine = signs.as_list() if self.engine.leads else [0, 0, 0, signs.stop, 0]
         signs = Signs.of(self.engine.reduce(torch.tensor(mine, device=self.engine.device), largest=True).tolist())
-        self.signal = signs.stop or self.signal
+        if signs.stop != GIVEN_UP:
+            self.signal = signs.stop or self.signal
         return signs
+
+    def _why_dead(self) -> str | None:
+        return self.habits.dead() if self.habits.dead is not None else None
 
     def _look_after(self) -> None:
         """Do what is due after a step."""
         training, plan, step = self.training, self.training.plan, self.training.step
         if plan.grid_due(step):
             self._grid()
+        if plan.exam_due(step, training.images):
+            self._examine()
         if training.recipe.best == "g-loss" and plan.epoch_ends(step):
             training.settle()
             mean = training.ledger.close_epoch()
             # In the first epoch G's loss is low because D knows nothing yet.
             if step > epoch_steps(training.recipe, plan.count):
-                self._judge("g-loss", mean, {})
-        if training.recipe.best == "swd" and plan.score_due(step, training.images):
+                self.bests.judge("g-loss", mean, {}, decides=True)
+        if plan.score_due(step, training.images):
             self._score()
         if plan.keep_due(step):
             self._save(step_name(step))
@@ -150,8 +165,10 @@ class Loop:
             self._end_at(training.step)
         if not plan.grid_due(training.step):
             self._grid()
-        if training.recipe.best == "swd" and not plan.score_due(training.step, training.images):
+        if not plan.score_due(training.step, training.images):
             self._score()
+        if self.engine.leads and self.habits.rescore is not None and training.recipe.best != "g-loss":
+            self.bests.choose(self.habits.rescore)
 
     def _end_at(self, steps: int) -> None:
         """Fix the horizon of a run in minutes, here and in run.json, so that a resumed run has the same."""
@@ -232,6 +249,8 @@ class Loop:
                 d_fake_after=numbers.get("d_fake_after"),
                 acc_real=numbers.get("acc_real"),
                 acc_fake=numbers.get("acc_fake"),
+                margin=numbers.get("margin"),
+                separation=numbers.get("separation"),
                 grad_norm={name: numbers.get(f"grad_norm/{name}") for name in training.optimizers},
                 lr={name: float(o.param_groups[0]["lr"]) for name, o in training.optimizers.items()},
             )
@@ -264,8 +283,8 @@ class Loop:
             path = self.habits.draw(self.training.generator, self.training.step)
             shown = path.relative_to(self.folder.path).as_posix()
             self._emit(events.GridEvent(event="grid", step=self.training.step, path=shown))
-        if self.habits.examine is not None and self.engine.leads:
-            found = self.habits.examine(self.training.game)
+        if self.habits.ask is not None and self.engine.leads:
+            found = self.habits.ask(self.training.game)
             if found:
                 self._emit(
                     events.HeldOutEvent(
@@ -281,22 +300,19 @@ class Loop:
                     )
                 )
 
+    def _examine(self) -> None:
+        self._certified()
+        training = self.training
+        if self.habits.examine is not None and self.engine.leads:
+            found = self.habits.examine(training.game, training.generator)
+            self._emit(
+                cast(events.ExamEvent, {"event": "exam", "step": training.step, "images": training.images, **found})
+            )
+
     def _score(self) -> None:
         self._certified()
         if self.habits.score is not None and self.engine.leads:
-            score = self.habits.score(self.training.generator)
-            self._judge(score["name"], score["value"], score["levels"])
-
-    def _judge(self, name: str, value: float, levels: Mapping[str, float]) -> None:
-        """Report a score, and keep the generator that has the lowest so far."""
-        training = self.training
-        best = math.isfinite(value) and (training.best is None or value < training.best)
-        self._emit(
-            events.ScoreEvent(event="score", step=training.step, name=name, value=value, levels=dict(levels), best=best)
-        )
-        if best:
-            training.best = value
-            self._save("best")
+            self.bests.score(self.habits.score)
 
     def _save(self, name: str) -> None:
         """Write a checkpoint of a state that is known to be finite."""

@@ -16,6 +16,7 @@ def epoch_steps(recipe: Recipe, count: int) -> int:
     return max(1, math.floor(count / recipe.batch * recipe.epoch_share))
 
 
+EXAM_IMAGES = 8_000  # between two exams of D and G, which cost about as much as 150 images of training
 GRID_STEPS = 50  # between two grids that come with epochs: those of a small data set are short
 
 # What a stage may change; the rest is fixed when a run begins, and a stage that changed it would change nothing.
@@ -122,9 +123,19 @@ class Plan:
         return step in recipe.keep_at or self._every(step, recipe.keep_epochs, None)
 
     def score_due(self, step: int, images: int) -> bool:
-        """Whether `images`, those seen with this step, have just passed a multiple of the interval."""
+        """Whether `images`, those seen with this step, have just passed a multiple of the interval.
+
+        Or an eighth, a quarter or a half of the first one, since much happens there.
+        """
         recipe = self.leg(step).recipe
-        return images // recipe.score_images > (images - recipe.batch) // recipe.score_images
+        interval, before = recipe.score_images, images - recipe.batch
+        early = any(before < interval // part <= images for part in (8, 4, 2))
+        return early or images // interval > before // interval
+
+    def exam_due(self, step: int, images: int) -> bool:
+        """Whether an exam is due: every EXAM_IMAGES, and twice as many with each doubling beyond 64 of them."""
+        interval = EXAM_IMAGES << max(0, (images // EXAM_IMAGES).bit_length() - 6)
+        return images // interval > (images - self.leg(step).recipe.batch) // interval
 
     def _every(self, step: int, epochs: float | None, steps: int | None, least: int = 1) -> bool:
         """Whether a number of epochs ends with this step, as many as make `least` steps; or a number of steps."""

@@ -20,7 +20,8 @@ from zerosum.errors import CheckpointError, TrainingError, UserError
 from zerosum.spec import Recipe
 
 FORMAT = 1
-NAMED = ("last", "previous", "best")
+NAMED = ("last", "previous", "best", "second")
+REPLACED = {"last": "previous", "best": "second"}  # what a checkpoint is called when another takes its name
 NEEDED = ("recipe", "data", "device", "horizon")  # in run.json, to go on
 
 
@@ -128,10 +129,10 @@ class RunFolder:
         return self.path / "checkpoints" / name
 
     def checkpoints(self) -> list[str]:
-        """The names of those that are there: last, previous, best, then by step."""
+        """The names of those that are there: last, previous, best, second, best-FIGURE, then by step."""
         there = {path.name for path in (self.path / "checkpoints").glob("*") if path.is_dir()}
-        steps = sorted(name for name in there if name.startswith("step-"))
-        return [name for name in NAMED if name in there] + steps
+        others = sorted(name for name in there if name.startswith(("best-", "step-")))
+        return [name for name in NAMED if name in there] + others
 
     def resolve(self, name: str) -> str:
         """The checkpoint that `last`, `best`, `previous` or a step stands for; `UserError` where it is not there."""
@@ -169,9 +170,9 @@ class RunFolder:
         return True
 
     def write(self, name: str, state: Mapping[str, Any]) -> Path:
-        """Write a checkpoint under that name; what `last` was becomes `previous`."""
-        path = self.checkpoint_path(name)
-        checkpoint.write(path, state, previous=self.checkpoint_path("previous") if name == "last" else None)
+        """Write a checkpoint under that name; what `last` was becomes `previous`, and what `best` was `second`."""
+        path, older = self.checkpoint_path(name), REPLACED.get(name)
+        checkpoint.write(path, state, previous=None if older is None else self.checkpoint_path(older))
         return path
 
     def prune(self, keep: int | None) -> None:

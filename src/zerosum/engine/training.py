@@ -30,6 +30,7 @@ class Training:
         self.images = 0
         self.seconds = 0.0
         self.best: float | None = None
+        self.bests: dict[str, float] = {}  # of each figure that the recipe keeps a checkpoint for
         self.ledger = Ledger()
         self.recipe = recipe
         self.optimizers = {
@@ -114,6 +115,7 @@ class Training:
                 "images": self.images,
                 "seconds": self.seconds,
                 "best": self.best,
+                "bests": dict(self.bests),
             },
         }
 
@@ -130,7 +132,7 @@ class Training:
         self.ledger.load_state_dict(state["ledger"])
         counters = state["counters"]
         self.step, self.images, self.seconds = counters["step"], counters["images"], counters["seconds"]
-        self.best = counters["best"]
+        self.best, self.bests = counters["best"], dict(counters.get("bests", {}))
 
 
 def make_optimizer(network: nn.Module, player: Player, device: torch.device) -> torch.optim.Optimizer:

@@ -17,6 +17,8 @@ from zerosum.games.rules import AdversarialRules
 from zerosum.losses.adversarial import LOSSES
 from zerosum.losses.penalties import gradient_penalty, r1
 
+FARTHEST = 1000.0  # no separation is told as larger: of logits that are all the same it would have no bound
+
 View = Callable[[nn.Module, "Batch", "Batch"], tuple[Tensor, Tensor]]
 
 
@@ -80,20 +82,32 @@ class Adversarial(Game):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.d_turns = int(state["d_turns"])
 
+    def logits(self, x: Tensor, y: Tensor | None) -> Tensor:
+        """D's logits (N,)."""
+        found: Tensor = self.networks["D"](x, y)
+        return found
+
     @torch.no_grad()
     def judge(self, real: Tensor, y: Tensor | None, fake: Tensor, fake_y: Tensor | None) -> Terms:
         """D's means and accuracies over real and fake samples, two batches apart."""
-        D = self.networks["D"]
-        return self.verdict(D(real, y), D(fake, fake_y))
+        return self.verdict(self.logits(real, y), self.logits(fake, fake_y))
 
     def verdict(self, real_logits: Tensor, fake_logits: Tensor) -> Terms:
-        """Mean D(x), mean D(G(z)), and the shares that D judges rightly."""
+        """Mean D(x), mean D(G(z)), the shares that D judges rightly, and how far apart the two sides' logits lie.
+
+        margin: mean real logit minus mean fake logit; separation: that over the two sides' common deviation (the
+        d' of signal detection), which has the same meaning for every loss: 0 is guessing, from 4 on hardly any overlap.
+        """
+        margin = real_logits.mean() - fake_logits.mean()
+        deviation = ((real_logits.var(correction=0) + fake_logits.var(correction=0)) / 2).sqrt()
         threshold = self.loss.threshold(real_logits, fake_logits, self.rules)
         return {
             "d_real": self.loss.shown(real_logits, fake_logits).mean(),
             "d_fake": self.loss.shown(fake_logits, real_logits).mean(),
             "acc_real": (real_logits > threshold).float().mean(),
             "acc_fake": (fake_logits <= threshold).float().mean(),
+            "margin": margin,
+            "separation": (margin / deviation.clamp_min(1e-12)).clamp(-FARTHEST, FARTHEST),
         }
 
     def turns(self, step: int, batch: int, draws: Draws, observe: bool) -> Iterator[Turn]:

@@ -72,6 +72,10 @@ class Game(ABC):
         """In every so many rounds each player has its turn."""
         return 1
 
+    def logits(self, x: Tensor, y: Tensor | None) -> Tensor | None:
+        """The judging player's logits (N,) on samples and their classes, as it stands; None where nobody judges."""
+        return None
+
     def judge(self, real: Tensor, y: Tensor | None, fake: Tensor, fake_y: Tensor | None) -> Terms:
         """What the judging player says of samples outside a round: `seen`'s names; nothing where none judges."""
         return {}

@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image
 
 from zerosum.errors import UserError
-from zerosum.reporting.charts import LOG2, equilibrium, smoothed, thousands, ticks, window
+from zerosum.losses.equilibrium import LOG2, equilibrium
+from zerosum.reporting.charts import smoothed, thousands, ticks, window
 from zerosum.reporting.facts import tail
 from zerosum.reporting.history import Column, History
 from zerosum.reporting.pictures import grid_files

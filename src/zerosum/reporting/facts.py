@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from zerosum.reporting.charts import equilibrium, figure, gives_probabilities, in_log2
+from zerosum.losses.equilibrium import equilibrium, gives_probabilities
+from zerosum.reporting.charts import figure, in_log2
 from zerosum.reporting.history import Column, History
 from zerosum.reporting.words import words
 

@@ -11,7 +11,7 @@ from typing import Any, Generic, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from zerosum.eventlog import read_events
+from zerosum.eventlog import number, read_events
 from zerosum.types import PathLike
 
 Column = npt.NDArray[np.float64]
@@ -104,17 +104,6 @@ class History:
                 return self.losses[name]
         parts = [self.losses[name] for name in (f"{player}/real", f"{player}/fake") if name in self.losses]
         return parts[0] + parts[1] if len(parts) == 2 else None
-
-
-def number(value: Any) -> float:
-    """A number that can be drawn (finite, below 1e100) as it is, anything else as NaN."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return math.nan
-    try:
-        found = float(value)
-    except OverflowError:
-        return math.nan
-    return found if abs(found) < 1e100 else math.nan
 
 
 def step_of(event: Mapping[str, Any]) -> int:

@@ -16,10 +16,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from zerosum.errors import UserError
+from zerosum.eventlog import number
 from zerosum.reporting.charts import figure, legend
 from zerosum.reporting.curves import inline
 from zerosum.reporting.facts import LOGGED, duration, sentences, tail
-from zerosum.reporting.history import History, number, step_of
+from zerosum.reporting.history import History, step_of
 from zerosum.reporting.pictures import animation, grid_files, latest_grid, strip
 from zerosum.reporting.words import words
 from zerosum.types import PathLike
@@ -37,17 +38,19 @@ def read_run(run_folder: PathLike) -> dict[str, Any]:
     return fields if isinstance(fields, dict) else {}
 
 
-def write_report(run_folder: PathLike) -> Path:
+def write_report(run_folder: PathLike, verdict: Mapping[str, Any] | None = None) -> Path:
     """Write `report.html` into the run folder and give its path.
 
-    Whatever the folder lacks is left out: events, grids, run.json. `UserError` where there is no such folder.
+    verdict: what the watch says, in words: name, meaning, standing, evidence, advice (sentences with commands), alarms,
+    and the titles of evidence and advice. Whatever the folder lacks is left out: events, grids, run.json. `UserError`
+    where there is no such folder.
     """
     folder = Path(run_folder)
     if not folder.is_dir():
         raise UserError(f"no run folder {str(folder)!r}; expected one that `zerosum train` made")
     path = folder / "report.html"
     beside = folder / "report.html.new"
-    beside.write_text(_page(folder), encoding="utf-8")
+    beside.write_text(_page(folder, verdict), encoding="utf-8")
     os.replace(beside, path)
     return path
 
@@ -58,13 +61,13 @@ def part(fields: Mapping[str, Any], key: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _page(folder: Path) -> str:
+def _page(folder: Path, verdict: Mapping[str, Any] | None) -> str:
     loader = PackageLoader("zerosum", "reporting")
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     template = environment.get_template("report.html.j2")
-    return template.render(w=words, **_context(folder))
+    return template.render(w=words, verdict=verdict, **_context(folder))
 
 
 def _context(folder: Path) -> dict[str, Any]:
@@ -76,7 +79,6 @@ def _context(folder: Path) -> dict[str, Any]:
         "name": str(run.get("name") or folder.resolve().name),
         "state": state,
         "note": _note(state, history),
-        "verdict": str((history.verdict or {}).get("verdict") or ""),
         "about": _about(run, recipe),
         "parent": _parent(run),
         "facts": _facts(history, run, state),

@@ -33,6 +33,10 @@ def resume(
     keep: options.Keep = None,
     save_every: options.SaveEvery = None,
     quiet: options.Quiet = False,
+    watch: options.Watched = True,
+    act: options.Act = False,
+    dead_after: options.DeadAfter = None,
+    lang: options.Language = None,
     device: Annotated[
         options.DeviceName | None,
         typer.Option(help="Where to compute (default: as before).", rich_help_panel="Machine"),
@@ -45,6 +49,7 @@ def resume(
     from zerosum import api
     from zerosum.cli.outcome import listeners, tell_outcome
 
-    saving: dict[str, Any] = {"out": out, "keep": keep, "save_every": save_every, "device": device}
-    result = api.resume(run, source=source, settings=changes, listeners=listeners(quiet), **more, **saving)
+    care = options.care(keep, save_every, watch, act, dead_after)
+    where: dict[str, Any] = {"out": out, "device": device}
+    result = api.resume(run, source=source, settings=changes, listeners=listeners(quiet, lang), **more, **care, **where)
     return tell_outcome(result, quiet=quiet)

@@ -9,13 +9,16 @@ import typer
 from zerosum.cli import options
 from zerosum.cli.app import app
 
+PerClass = Annotated[bool, typer.Option("--per-class", help="One model for each label: a fleet.")]
+Source = Annotated[
+    str | None, typer.Option(help="digits, mnist, fashion-mnist, folder:PATH, ring or grid.", metavar="SOURCE")
+]
+
 
 @app.command(rich_help_panel="Train")
 def train(
     recipe: Annotated[str, typer.Argument(help="A name that `zerosum recipes` lists.", metavar="RECIPE")] = "quick",
-    data: Annotated[
-        str | None, typer.Option(help="digits, mnist, fashion-mnist, folder:PATH, ring or grid.", metavar="SOURCE")
-    ] = None,
+    data: Source = None,
     minutes: options.Minutes = None,
     steps: options.Steps = None,
     epochs: options.Epochs = None,
@@ -30,24 +33,26 @@ def train(
     keep: options.Keep = None,
     save_every: options.SaveEvery = None,
     quiet: options.Quiet = False,
+    watch: options.Watched = True,
+    act: options.Act = False,
+    dead_after: options.DeadAfter = None,
+    lang: options.Language = None,
     device: options.Device = "auto",
     precision: options.Precision = "32-true",
-    per_class: Annotated[bool, typer.Option("--per-class", help="One model for each label: a fleet.")] = False,
+    per_class: PerClass = False,
 ) -> int:
     """Train a recipe: `zerosum train` alone draws digits in about two minutes."""
-    length = options.length(minutes=minutes, steps=steps, epochs=epochs)
-    changes = options.settings(set_, lr=lr, beta1=beta1, batch=batch, size=size, flip=flip, seed=seed)
     from zerosum.recipes import recipe as found
 
-    # What the recipe itself can refuse is refused before anything slow is imported or anything is written.
-    chosen = found(recipe)
+    length = options.length(minutes=minutes, steps=steps, epochs=epochs)
+    changes = options.settings(set_, lr=lr, beta1=beta1, batch=batch, size=size, flip=flip, seed=seed)
+    chosen = found(recipe)  # what it can refuse is refused before anything slow is imported or anything written
     if not any(key.endswith(".network") for key in changes):  # whose settings only torch's side knows
         chosen.override({**changes, **length})
-
     from zerosum import api
     from zerosum.cli.outcome import listeners, tell_outcome
 
-    saving: dict[str, Any] = {"out": out, "keep": keep, "save_every": save_every}
-    where: dict[str, Any] = {"device": device, "precision": precision, "per_class": per_class}
-    run = api.train(recipe, data, settings=changes, listeners=listeners(quiet), **length, **saving, **where)
+    care = options.care(keep, save_every, watch, act, dead_after)
+    where: dict[str, Any] = {"out": out, "device": device, "precision": precision, "per_class": per_class}
+    run = api.train(recipe, data, settings=changes, listeners=listeners(quiet, lang), **length, **care, **where)
     return tell_outcome(run, quiet=quiet)

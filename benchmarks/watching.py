@@ -1,0 +1,241 @@
+"""Does the watch see what is wrong? Runs broken on purpose, healthy runs, and the verdict on each over its length.
+
+    python benchmarks/watching.py                trains the rows that are not there yet, one after the other
+    python benchmarks/watching.py NAME …         these rows, anew
+    python benchmarks/watching.py --judge        no training: the verdicts on the runs that are there, and the page
+
+A run lies in runs/watching/NAME. Its verdicts are made from its events alone, so a changed watch is tried in seconds.
+A broken run counts as seen when a right verdict stands at some moment of its first third; a healthy run has a false
+alarm when any verdict that alarms is ever told. Rows go to docs/watch/rows.json, the page to docs/watch/README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+ROOT = Path(__file__).resolve().parents[1]
+RUNS = ROOT / "runs" / "watching"
+FACES = "folder:$ZEROSUM_DATA/faces/anime64.tar"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One run: how it is trained, and which verdicts on it are right (none: it is healthy)."""
+
+    name: str
+    recipe: str
+    data: str = "mnist"
+    settings: dict[str, Any] = field(default_factory=dict)
+    minutes: float = 2.5
+    why: str = ""
+    right: tuple[str, ...] = ()
+
+
+def broken(name: str, why: str, right: tuple[str, ...], *rows: tuple[str, str, dict[str, Any]]) -> list[Row]:
+    """A row for each (recipe, data, settings), with a seed of its own."""
+    return [
+        Row(
+            name=f"{name}-{seed}",
+            recipe=recipe,
+            data=data,
+            settings={**settings, "seed": seed},
+            why=why,
+            right=right,
+        )
+        for seed, (recipe, data, settings) in enumerate(rows)
+    ]
+
+
+DCGAN, MLP = "dcgan-digits", "mlp"
+BROKEN = [
+    *broken(
+        "d-lr-50",
+        "D's learning rate times 50",
+        ("D winning", "oscillating", "not learning", "mode collapse", "diverged"),
+        (DCGAN, "mnist", {"D.lr": 1e-2}),
+        (MLP, "mnist", {"D.lr": 1e-2}),
+    ),
+    *broken(
+        "g-lr-50",
+        "G's learning rate times 50",
+        ("oscillating", "mode collapse", "D winning", "not learning", "diverged"),
+        (DCGAN, "mnist", {"G.lr": 1e-2}),
+        (MLP, "mnist", {"G.lr": 1e-2}),
+    ),
+    *broken(
+        "d-frozen",
+        "D without updates",
+        ("G winning",),
+        (DCGAN, "mnist", {"D.frozen": True}),
+        (MLP, "mnist", {"D.frozen": True}),
+    ),
+    *broken(
+        "g-frozen",
+        "G without updates",
+        ("D winning",),
+        (DCGAN, "mnist", {"G.frozen": True}),
+        (MLP, "mnist", {"G.frozen": True}),
+    ),
+    *broken(
+        "no-noise",
+        "no noise in z",
+        ("mode collapse",),
+        (DCGAN, "mnist", {"G.network": "noiseless-dcgan"}),
+        (MLP, "mnist", {"G.network": "noiseless-mlp"}),
+    ),
+    *broken(
+        "100-images",
+        "100 training images",
+        ("memorising",),
+        ("quick", "mnist-100", {"classes": "ignored"}),
+        (DCGAN, "mnist-100", {}),
+    ),
+    *broken(
+        "saturating",
+        "a saturating loss with a strong D",
+        ("D winning",),
+        (MLP, "mnist", {"loss": "saturating", "n_critic": 5, "D.lr": 1e-3}),
+        (DCGAN, "mnist", {"loss": "saturating", "n_critic": 5, "D.lr": 1e-3}),
+    ),
+    *broken(
+        "beta1-0.99",
+        "Adam's β1 0.99 for both",
+        ("oscillating", "not learning", "D winning", "mode collapse", "diverged"),
+        (DCGAN, "mnist", {"beta1": 0.99}),
+        (MLP, "mnist", {"beta1": 0.99}),
+    ),
+    *broken(
+        "shuffled-labels",
+        "class labels shuffled in a conditional run",
+        ("not learning",),
+        ("quick", "mnist-shuffled", {}),
+        ("cgan", "mnist-shuffled", {"G.lr": 0.1, "D.lr": 0.1}),
+    ),
+    *broken(
+        "wrong-range",
+        "real images from 0 to 255 for a G that ends in tanh",
+        ("D winning",),
+        (DCGAN, "mnist", {"G.network": "tanh-dcgan", "value_range": [0, 255]}),
+        (MLP, "mnist", {"G.network": "tanh-mlp", "value_range": [0, 255]}),
+    ),
+]
+HEALTHY = [
+    Row(name=f"healthy-{recipe}-{data.partition(':')[0]}-{seed}", recipe=recipe, data=data, settings={"seed": seed})
+    for recipe, data in (
+        ("quick", "digits"),
+        ("quick", "fashion-mnist"),
+        ("quick", FACES),
+        ("gan", "ring"),
+        ("gan", "grid"),
+        ("gan", "mnist"),
+        ("mlp", "mnist"),
+        ("dcgan-digits", "mnist"),
+        ("dcgan-smooth", "mnist"),
+        ("dcgan-lite", "mnist"),
+        ("dcgan-k2", "mnist"),
+        ("dcgan-faces", FACES),
+        ("lsgan", "mnist"),
+        ("wgan", "mnist"),
+        ("wgan-gp", "mnist"),
+    )
+    for seed in (0, 1)
+]
+PLAN = [*BROKEN, *HEALTHY]
+
+
+def break_things() -> None:
+    """Register the networks and the sources that only a broken run has."""
+    from zerosum.data.dataset import Split, fingerprint, open_dataset
+    from zerosum.data.sources import SOURCES, Source
+    from zerosum.networks import NETWORKS
+
+    def noiseless(inner: str) -> type[nn.Module]:
+        class Noiseless(NETWORKS[inner]):  # type: ignore[misc]
+            def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+                return super().forward(torch.zeros_like(z), y)
+
+        return Noiseless
+
+    def tanh(inner: str) -> type[nn.Module]:
+        class Tanh(NETWORKS[inner]):  # type: ignore[misc]
+            def __init__(self, domain: Any, **arguments: Any) -> None:
+                super().__init__(dataclasses.replace(domain, value_range=(-1.0, 1.0)), **arguments)
+
+        return Tanh
+
+    for name, inner in (("dcgan", "dcgan-generator"), ("mlp", "mlp-generator")):
+        for kind, make in (("noiseless", noiseless), ("tanh", tanh)):
+            made = make(inner)
+            made.__init__.__signature__ = __import__("inspect").signature(NETWORKS[inner].__init__)
+            NETWORKS.register(f"{kind}-{name}")(made)
+
+    def hundred(request: Any) -> Any:
+        whole = open_dataset("mnist", size=request.size, sizes=request.sizes)
+        few = Split(samples=whole.train.samples[:100], labels=whole.train.labels[:100])
+        return dataclasses.replace(whole, name="mnist-100", train=few, fingerprint=fingerprint(few, whole.held_out))
+
+    def shuffled(request: Any) -> Any:
+        whole = open_dataset("mnist", size=request.size, sizes=request.sizes)
+        splits = [
+            dataclasses.replace(split, labels=np.random.RandomState(0).permutation(split.labels))
+            for split in (whole.train, whole.held_out)
+        ]
+        return dataclasses.replace(
+            whole, name="mnist-shuffled", train=splits[0], held_out=splits[1], fingerprint=fingerprint(*splits)
+        )
+
+    SOURCES.register("mnist-100")(Source(title="100 digits", open=hundred))
+    SOURCES.register("mnist-shuffled")(Source(title="digits with other digits' labels", open=shuffled))
+
+
+def train(row: Row) -> None:
+    """Train one row in this process; a run that fails by itself is a row too."""
+    import zerosum
+    from zerosum.errors import TrainingError
+
+    break_things()
+    shutil.rmtree(RUNS / row.name, ignore_errors=True)
+    try:
+        zerosum.train(
+            row.recipe,
+            os.path.expandvars(row.data),
+            minutes=row.minutes,
+            settings=row.settings,
+            out=RUNS / row.name,
+        )
+    except TrainingError as error:
+        print(error)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", nargs="*")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--judge", action="store_true", help="train nothing")
+    parser.add_argument("--here", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.here:
+        train(next(row for row in PLAN if row.name == options.here))
+        return
+    for row in [] if options.judge else PLAN:
+        wanted = row.name in options.rows if options.rows else not (RUNS / row.name / "report.html").exists()
+        if wanted:
+            print(row.name, flush=True)
+            environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads)}
+            subprocess.run([sys.executable, __file__, "--here", row.name], check=True, env=environment)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""What a run is asked now and then, besides its score: D about samples it never saw, G about its variety."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from zerosum.data import Dataset, Split
+from zerosum.data.loader import Feed
+from zerosum.games.base import Game
+from zerosum.metrics.coverage import NEIGHBOURS, RealManifold
+from zerosum.metrics.variety import variety
+from zerosum.sampling import draw
+from zerosum.spec import Recipe
+from zerosum.types import Domain
+
+SEED = 12661  # of the z; apart from the grid's and the score's
+ASKED = 256  # held-out samples that D is asked about, and as many fakes
+EXAMINED = 128  # samples of each kind in an exam
+PIXELS = 16  # along a side, at which images are compared: fine noise would hide what they show
+
+Batch = tuple[Tensor, Tensor | None]
+
+
+def asker(recipe: Recipe, domain: Domain, dataset: Dataset) -> Callable[[Game], Mapping[str, float]]:
+    """Asks D about held-out samples and as many fresh fakes of the same classes, the same z every time."""
+    count = min(ASKED, len(dataset.held_out))
+    if not count:
+        return lambda game: {}
+    x, y = _taken(dataset, dataset.held_out, recipe, domain, count)
+
+    def ask(game: Game) -> Mapping[str, float]:
+        G = game.networks[str(game.generator)]
+        like = next(G.parameters())
+        labels = None if y is None else y.to(like.device)
+        with _all_evaluating(game):
+            said = game.judge(x.to(like), labels, _fakes(G, count, labels), labels)
+        return {"samples": count, **{name: float(value) for name, value in said.items()}} if said else {}
+
+    return ask
+
+
+def examiner(recipe: Recipe, domain: Domain, dataset: Dataset) -> Callable[[Game, nn.Module], Mapping[str, Any]] | None:
+    """Compares the samples' variety with that of real ones, and asks D what it can only know by heart.
+
+    None where too few samples are held out. Every exam has the same real samples and the same z.
+    """
+    count = min(EXAMINED, len(dataset.held_out), len(dataset.train))
+    if count <= max(NEIGHBOURS):
+        return None
+    seen = _taken(dataset, dataset.train, recipe, domain, count)
+    unseen = _taken(dataset, dataset.held_out, recipe, domain, count)
+    reals = _compared(unseen[0])
+    manifold = RealManifold(reals)
+
+    def examine(game: Game, generator: nn.Module) -> Mapping[str, Any]:
+        like = next(generator.parameters())
+        labels = None if unseen[1] is None else unseen[1].to(like.device)
+        with _all_evaluating(game), draw.evaluating(generator):
+            fakes = _compared(_fakes(generator, count, labels))
+            gap, label_gap = _by_heart(game, seen, unseen, like)
+        spread, nearest = variety(fakes, reals)
+        coverage = manifold.score(fakes).coverage
+        found = {"spread": spread, "nearest": nearest, "coverage": coverage, "gap": gap, "label_gap": label_gap}
+        return {"samples": count, **found}
+
+    return examine
+
+
+def _taken(dataset: Dataset, split: Split, recipe: Recipe, domain: Domain, count: int) -> Batch:
+    """Some samples of a split, as networks see them."""
+    feed = Feed(dataclasses.replace(dataset, train=split), device=torch.device("cpu"), value_range=recipe.value_range)
+    x, y = feed.take(count)
+    return x, y if domain.classes is not None else None
+
+
+def _fakes(G: nn.Module, count: int, labels: Tensor | None) -> Tensor:
+    z = torch.cat(list(draw.latents(count, draw.z_dim_of(G), seed=SEED)))
+    made: Tensor = G(z.to(next(G.parameters())), labels)
+    return made
+
+
+def _compared(x: Tensor) -> npt.NDArray[np.float64]:
+    """Samples as vectors (N, D) in which near means alike: images averaged down to 16 pixels, points as they are."""
+    x = x.detach().float().cpu()
+    if x.dim() == 4 and x.shape[-1] > PIXELS:
+        x = functional.adaptive_avg_pool2d(x, PIXELS)
+    return x.flatten(1).double().numpy()
+
+
+def _by_heart(game: Game, seen: Batch, unseen: Batch, like: Tensor) -> tuple[float | None, float | None]:
+    """How far D's logits on train samples lie above those on held-out ones, and right classes above wrong ones.
+
+    Both in units of the logits' own deviation. None where nobody judges, or there are no classes to be wrong about.
+    """
+    by_heart, fresh = (game.logits(x.to(like), None if y is None else y.to(like.device)) for x, y in (seen, unseen))
+    if by_heart is None or fresh is None:
+        return None, None
+    x, y = unseen
+    label_gap = None
+    if y is not None and len(torch.unique(y)) > 1:
+        wrong = game.logits(x.to(like), y.roll(1).to(like.device))
+        differs = (y != y.roll(1)).to(like.device)
+        assert wrong is not None
+        label_gap = _apart(fresh[differs], wrong[differs])
+    return _apart(by_heart, fresh), label_gap
+
+
+def _apart(one: Tensor, other: Tensor) -> float:
+    """The difference of two means over the common standard deviation; 0 where there is no deviation."""
+    deviation = ((one.double().var(correction=0) + other.double().var(correction=0)) / 2).sqrt()
+    return float((one.double().mean() - other.double().mean()) / deviation) if float(deviation) > 0 else 0.0
+
+
+@contextlib.contextmanager
+def _all_evaluating(game: Game) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        for network in game.networks.values():
+            stack.enter_context(draw.evaluating(network))
+        yield

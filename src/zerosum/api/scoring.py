@@ -1,0 +1,114 @@
+"""The score of a run in training: the Frechet distance where a shipped network knows the data, else the sliced one.
+
+It is cheap and always made the same way, so that scores of one run can be compared; `zerosum eval` judges properly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import nn
+
+from zerosum.data import Dataset
+from zerosum.metrics.classes import class_histogram, histogram_divergence
+from zerosum.metrics.coverage import NEIGHBOURS, RealManifold
+from zerosum.metrics.features import OWN, extractor_for
+from zerosum.metrics.frechet import Moments, frechet_distance
+from zerosum.metrics.reference import Reference
+from zerosum.metrics.swd import SlicedWasserstein
+from zerosum.sampling import draw
+from zerosum.spec import Recipe
+from zerosum.types import Domain
+
+SEED, RESEED = 14061, 27644  # of the z; apart from each other, from the grid's and from any training's
+SCORED, RESCORED = 2_000, 5_000  # samples of a score, and of the candidates' at the end
+SWD_SCORED, SWD_RESCORED = 1_000, 4_000
+NEAR = 1_000  # samples of each side for coverage, whose cost grows with their product
+
+Labels = npt.NDArray[np.int64] | None
+
+
+def drawn(generator: nn.Module, domain: Domain, count: int, seed: int, labels: Labels) -> Iterator[draw.Samples]:
+    """Samples of a generator that is in training, in batches."""
+    return draw.draw(
+        generator,
+        count,
+        z_dim=draw.z_dim_of(generator),
+        seed=seed,
+        device=next(generator.parameters()).device,
+        labels=labels,
+        value_range=domain.value_range,
+    )
+
+
+class Scorer:
+    """Scores generators of one run; what it needs of the data is prepared at the first use."""
+
+    def __init__(self, recipe: Recipe, domain: Domain, dataset: Dataset) -> None:
+        self.domain, self.dataset = domain, dataset
+        wants_fid = recipe.best == "fid" or bool({"fid", "coverage"} & set(recipe.best_of))
+        shipped = recipe.best != "swd" and dataset.name in OWN
+        self.name = "fid" if dataset.kind == "images" and (wants_fid or shipped) else "swd"
+
+    @cached_property
+    def _reference(self) -> Reference:
+        return Reference.of(self.dataset, extractor_for(self.dataset))
+
+    @cached_property
+    def _manifold(self) -> RealManifold:
+        return RealManifold(self._reference.features.values[:NEAR])
+
+    @cached_property
+    def _sliced(self) -> SlicedWasserstein:
+        return SlicedWasserstein(np.asarray(self.dataset.held_out.samples[:SWD_RESCORED]))
+
+    @cached_property
+    def _sliced_few(self) -> SlicedWasserstein:
+        return SlicedWasserstein(np.asarray(self.dataset.held_out.samples[:SWD_SCORED]))
+
+    def score(self, generator: nn.Module) -> Mapping[str, Any]:
+        """{"name", "value", "levels"}: lower is better, and what else came of it."""
+        if self.name == "swd":
+            count = min(SWD_SCORED, len(self.dataset.held_out))
+            levels = self._sliced_few.distance(self._samples(generator, count, SEED))
+            return {"name": "swd", "value": levels.pop("mean"), "levels": levels}
+        features = self._features(generator, SCORED, SEED)
+        value = frechet_distance(Moments.of(features.values), self._reference.moments)
+        return {"name": "fid", "value": value, "levels": dict(self._levels(features))}
+
+    def rescore(self, generators: Mapping[int, nn.Module]) -> tuple[str, int, dict[int, float]]:
+        """The same score of each generator, of more samples and another z."""
+        values = {}
+        for step, generator in generators.items():
+            if self.name == "swd":
+                samples = self._samples(generator, SWD_RESCORED, RESEED)
+                values[step] = self._sliced.distance(samples)["mean"]
+            else:
+                moments = Moments.of(self._features(generator, RESCORED, RESEED).values)
+                values[step] = frechet_distance(moments, self._reference.moments)
+        return self.name, SWD_RESCORED if self.name == "swd" else RESCORED, values
+
+    def _samples(self, generator: nn.Module, count: int, seed: int) -> draw.Samples:
+        """Samples of classes distributed as the data's."""
+        held_out = self.dataset.held_out.labels if self.name == "swd" else self._reference.labels
+        conditional = self.domain.classes is not None and held_out is not None
+        labels = np.resize(held_out, count) if conditional and held_out is not None else None
+        return np.concatenate(list(drawn(generator, self.domain, count, seed, labels)))
+
+    def _features(self, generator: nn.Module, count: int, seed: int) -> Any:
+        extractor = self._reference.extractor
+        assert extractor is not None
+        return extractor(self._samples(generator, count, seed))
+
+    def _levels(self, features: Any) -> Iterator[tuple[str, float]]:
+        if len(self._reference.features.values) > max(NEIGHBOURS):
+            found = self._manifold.score(features.values[:NEAR])
+            yield from (("coverage", found.coverage), ("precision", found.precision), ("recall", found.recall))
+        chances, real = features.probabilities, self._reference.features.probabilities
+        if chances is not None and real is not None:
+            counts, expected = (class_histogram(p.argmax(axis=1), p.shape[1]) for p in (chances, real))
+            yield "class-kl", histogram_divergence(counts, expected)

@@ -1,0 +1,146 @@
+"""What to try next under each verdict, as commands with this run's own numbers, the most promising first.
+
+From what the literature says of GAN training: rates and their balance (TTUR, arXiv 1706.08500), the non-saturating loss
+(1406.2661), one-sided smoothing (1606.03498), R1 (1801.04406), beta1 of 0.5 and less (1511.06434, 1704.00028), the
+average of G (1806.04498).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from zerosum.watch.rules import Finding
+from zerosum.watch.signals import Signals
+from zerosum.watch.verdict import Advice
+
+CROSS_ENTROPY = ("saturating", "non-saturating")
+Fields = Mapping[str, Any]
+
+
+def advice(finding: Finding, now: Signals, recipe: Fields) -> tuple[Advice, ...]:
+    """At most three things to try. recipe: as run.json has it."""
+    tried = list(ADVISERS[finding.name](finding, now, recipe))
+    return tuple(tried[:3])
+
+
+def _diverged(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
+    yield Advice("lower.both", f"zerosum resume RUN {_rates(recipe, 0.1)}")
+    if not _game(recipe, "r1") and not _game(recipe, "gp"):
+        yield Advice("penalty", "zerosum resume RUN --set r1=1")
+
+
+def _d_winning(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
+    if "G" in now.silent:
+        yield Advice("wake.G", f"zerosum resume RUN --set G.frozen=false{_awake(recipe, 'G')}")
+        return
+    if _game(recipe, "loss") == "saturating":
+        yield Advice("non-saturating", "zerosum resume RUN --set loss=non-saturating")
+    if _game(recipe, "n_critic", 1) > 1 and _game(recipe, "loss") != "wasserstein":
+        yield Advice("fewer.turns", "zerosum resume RUN --set n_critic=1")
+    yield Advice("lower.D", f"zerosum resume RUN --from best --set D.lr={_lr(recipe, 'D') / 10:.2g}")
+    if _game(recipe, "loss") in CROSS_ENTROPY and _game(recipe, "target_real", 1.0) == 1:
+        yield Advice("smooth", "zerosum resume RUN --from best --set target_real=0.9")
+    yield Advice("look", f"zerosum data show {recipe.get('data')}")
+
+
+def _g_winning(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
+    if "D" in now.silent:
+        yield Advice("wake.D", f"zerosum resume RUN --set D.frozen=false{_awake(recipe, 'D')}")
+        return
+    yield Advice("lower.G", f"zerosum resume RUN --from best --set G.lr={_lr(recipe, 'G') / 4:.2g}")
+    if _game(recipe, "d_every", 1) > 1:
+        yield Advice("more.turns", "zerosum resume RUN --set d_every=1")
+    else:
+        yield Advice("more.turns", f"zerosum resume RUN --set n_critic={_game(recipe, 'n_critic', 1) + 1}")
+
+
+def _mode_collapse(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
+    yield Advice("lower.both", f"zerosum resume RUN --from best {_rates(recipe, 0.25)}")
+    if not _game(recipe, "r1") and not _game(recipe, "gp"):
+        yield Advice("penalty", "zerosum resume RUN --from best --set r1=1")
+    yield Advice("another", f"zerosum train quick --data {recipe.get('data')}")
+
+
+def _oscillating(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
+    if _beta1(recipe) > 0.5:
+        yield Advice("beta1", "zerosum resume RUN --beta1 0.5")
+    yield Advice("lower.both", f"zerosum resume RUN --from best {_rates(recipe, 0.25)}")
+    if not recipe.get("ema"):
+        yield Advice("average", "zerosum resume RUN --set ema=0.999")
+
+
+def _not_learning(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
+    if any(found.key == "labels" for found in finding.evidence):
+        yield Advice("labels", f"zerosum data show {recipe.get('data')}")
+        return
+    if _beta1(recipe) > 0.5:
+        yield Advice("beta1", "zerosum resume RUN --beta1 0.5")
+    yield Advice("lower.both", f"zerosum resume RUN {_rates(recipe, 0.25)}")
+    yield Advice("look", f"zerosum data show {recipe.get('data')}")
+
+
+def _memorising(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
+    yield Advice("more.data", f"zerosum data show {recipe.get('data')}")
+    yield Advice("penalty", f"zerosum resume RUN --from best --set r1={max(1.0, 10 * float(_game(recipe, 'r1', 0))):g}")
+    if not recipe.get("flip"):
+        yield Advice("flip", "zerosum resume RUN --flip")
+
+
+def _learning(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
+    yield Advice("go.on", "zerosum resume RUN --minutes +5")
+
+
+def _balanced(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
+    yield Advice("use", "zerosum sample RUN")
+    yield Advice("finer", f"zerosum resume RUN --from best {_rates(recipe, 0.1)} --minutes +5")
+
+
+def _too_early(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
+    yield Advice("wait")
+
+
+ADVISERS: Mapping[str, Callable[[Finding, Signals, Fields], Iterator[Advice]]] = {
+    "diverged": _diverged,
+    "too early": _too_early,
+    "D winning": _d_winning,
+    "G winning": _g_winning,
+    "mode collapse": _mode_collapse,
+    "memorising": _memorising,
+    "oscillating": _oscillating,
+    "not learning": _not_learning,
+    "learning": _learning,
+    "balanced": _balanced,
+}
+
+
+def _game(recipe: Fields, name: str, usual: Any = None) -> Any:
+    return (recipe.get("game") or {}).get(name, usual)
+
+
+def _player(recipe: Fields, name: str) -> Fields:
+    found = (recipe.get("players") or {}).get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _lr(recipe: Fields, player: str) -> float:
+    return float(_player(recipe, player).get("lr") or 2e-4)
+
+
+def _awake(recipe: Fields, player: str) -> str:
+    """A rate for a player that was held still by a rate of 0."""
+    return "" if _player(recipe, player).get("lr") else f" --set {player}.lr=2e-4"
+
+
+def _beta1(recipe: Fields) -> float:
+    """The largest of the players that use it."""
+    adam = [_player(recipe, name) for name in ("D", "G") if _player(recipe, name).get("optimizer", "adam") == "adam"]
+    return max((float((player.get("betas") or [0.5])[0]) for player in adam), default=0.0)
+
+
+def _rates(recipe: Fields, factor: float) -> str:
+    """Options that multiply both rates, one where they are equal."""
+    rates = {name: _lr(recipe, name) * factor for name in ("G", "D")}
+    if rates["G"] == rates["D"]:
+        return f"--lr {rates['G']:.2g}"
+    return " ".join(f"--set {name}.lr={rate:.2g}" for name, rate in rates.items())

@@ -1,0 +1,98 @@
+"""The watch in Vietnamese, with the terms of the tutorials."""
+
+TEXTS = {
+    # verdicts, and what each of them means
+    "verdict.too early": "còn quá sớm",
+    "verdict.learning": "đang học",
+    "verdict.balanced": "cân bằng",
+    "verdict.D winning": "D đang thắng",
+    "verdict.G winning": "G đang thắng",
+    "verdict.mode collapse": "mode collapse",
+    "verdict.oscillating": "dao động",
+    "verdict.not learning": "không học được",
+    "verdict.memorising": "học thuộc lòng",
+    "verdict.diverged": "phân kỳ",
+    "meaning.too early": "Mới huấn luyện được quá ít để kết luận điều gì.",
+    "meaning.learning": "Ảnh sinh ra đang tốt dần lên.",
+    "meaning.balanced": "Không bên nào thắng, và chất lượng ảnh gần như giữ nguyên.",
+    "meaning.D winning": (
+        "Discriminator phân biệt ảnh thật và ảnh giả quá chắc chắn, nên generator không học được gì từ nó."
+    ),
+    "meaning.G winning": (
+        "Discriminator không còn phân biệt được ảnh thật và ảnh giả, nên generator không học được gì từ nó."
+    ),
+    "meaning.mode collapse": "Generator cứ vẽ đi vẽ lại vài ảnh giống nhau.",
+    "meaning.oscillating": "Ảnh lúc tốt lúc xấu, không tiến tới đâu.",
+    "meaning.not learning": "Ảnh không tốt lên.",
+    "meaning.memorising": (
+        "Discriminator đã thuộc lòng các ảnh huấn luyện, nên nó dạy chính các ảnh đó chứ không dạy cái chung của chúng."
+    ),
+    "meaning.diverged": "Các con số đã vượt khỏi tầm kiểm soát.",
+    # evidence
+    "evidence.ended": "Huấn luyện đã dừng vì có một giá trị không hữu hạn.",
+    "evidence.young": (
+        "Mới xem {images:,.0f} ảnh; trước {enough:,.0f} ảnh hoặc 1.000 bước thì ngay cả ảnh trống cũng chưa nói "
+        "lên điều gì."
+    ),
+    "evidence.silent": "{player} không được cập nhật: nó bị đóng băng, hoặc learning rate của nó bằng 0.",
+    "evidence.variety": (
+        "Hai ảnh sinh ra chỉ khác nhau bằng {spread:.0%} so với hai ảnh thật, và các ảnh giống nhau nhất bằng "
+        "{nearest:.0%} (cả hai là 100% khi mọi thứ đều ổn); ảnh sinh ra đến gần {coverage:.0%} số ảnh thật."
+    ),
+    "evidence.gap": (
+        "D chấm ảnh huấn luyện cao hơn ảnh nó chưa từng thấy {gap:.1f} độ lệch chuẩn; 0 là công bằng, 1 là quá nhiều."
+    ),
+    "evidence.gradient.gone": (
+        "Gradient của {player} đã giảm từ {then:.2g} xuống {now:.2g}: hầu như không còn gì đến được nó."
+    ),
+    "evidence.gradient.burst": "Gradient của {player} đã tăng từ {then:.2g} lên {now:.2g}.",
+    "evidence.swing": "Từ lần chấm này sang lần chấm sau, {score} xấu đi trung bình {swing:.0%}.",
+    "evidence.labels": (
+        "D chấm một ảnh với đúng nhãn của nó chỉ cao hơn cùng ảnh đó với nhãn khác {gap:.2f} độ lệch chuẩn: nhãn "
+        "không khớp với ảnh."
+    ),
+    "evidence.accuracy": (
+        "D đoán đúng {real:.0%} ảnh thật và {fake:.0%} ảnh giả trong {window:,.0f} bước gần nhất (50% là đoán mò, "
+        "100% thì G không còn gì để học); logits của hai bên cách nhau {separation:.1f} độ lệch chuẩn."
+    ),
+    "evidence.critic": (
+        "Critic không có độ chính xác; đầu ra của nó cho ảnh thật và ảnh giả cách nhau {separation:.1f} độ lệch "
+        "chuẩn trong {window:,.0f} bước gần nhất (0 là không khác gì nhau)."
+    ),
+    "evidence.loss": (
+        "Loss của D là {D:.3g}, của G là {G:.3g}; khi D không phân biệt được gì chúng là {rest_D:.3g} và {rest_G:.3g}."
+    ),
+    "evidence.score": (
+        "{score} lúc đầu là {first:.4g}, tốt nhất là {best:.4g}, bây giờ là {last:.4g} (càng thấp càng tốt); "
+        "{since:.0%} thời gian huấn luyện nằm sau lần tốt nhất."
+    ),
+    # what to try
+    "advice.wait": "Cứ để nó chạy thêm một lúc.",
+    "advice.go.on": "Cứ để nó chạy tiếp.",
+    "advice.use": "Hãy dùng nó.",
+    "advice.finer": "Đi tiếp từ checkpoint tốt nhất với learning rate bằng một phần mười.",
+    "advice.lower.both": "Giảm learning rate của cả hai.",
+    "advice.lower.D": "Giảm learning rate của D.",
+    "advice.lower.G": "Giảm learning rate của G.",
+    "advice.penalty": "Thêm gradient penalty (R1) cho D để nó trơn hơn.",
+    "advice.wake.G": "Cho G học.",
+    "advice.wake.D": "Cho D học.",
+    "advice.non-saturating": "Dùng loss có gradient không triệt tiêu khi D đã chắc chắn.",
+    "advice.fewer.turns": "Mỗi vòng chỉ cho D học một lần.",
+    "advice.more.turns": "Cho D học nhiều lần hơn.",
+    "advice.smooth": "Cho D nhắm tới 0,9 với ảnh thật (làm mượt nhãn một phía).",
+    "advice.look": "Hãy xem lại dữ liệu: ảnh có đúng như bạn nghĩ không, miền giá trị có đúng không?",
+    "advice.labels": "Hãy xem lại các lớp: nhãn có đúng là của ảnh không?",
+    "advice.another": "Thử một công thức giữ được nhiều mode hơn.",
+    "advice.beta1": "Dùng Adam với β1 0,5: quán tính lớn hơn khiến hai bên chạy vòng quanh nhau.",
+    "advice.average": "Giữ trung bình trượt các trọng số của G.",
+    "advice.more.data": "Huấn luyện với nhiều ảnh hơn.",
+    "advice.flip": "Lật ảnh ngẫu nhiên, nếu ảnh lật vẫn có nghĩa.",
+    # the frame
+    "frame.since": "từ bước {step:,}",
+    "frame.sure": "chắc chắn {sure:.0%}",
+    "frame.evidence": "Bằng chứng",
+    "frame.try": "Nên thử gì tiếp theo",
+    "frame.nothing": "Chưa có nhận định: lượt chạy chưa ghi bước nào.",
+    "frame.title": "Người theo dõi",
+}

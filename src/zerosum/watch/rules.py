@@ -1,0 +1,197 @@
+"""When which verdict is right: one function for each, asked in the order of `RULES`; the first that finds wins.
+
+What is an alarm needs two kinds of evidence: a sign in the game itself (accuracies, separation, gradients, variety)
+and the score, which must not be improving, since a game may look lopsided while its images get better (the tutorials'
+anime faces end with D right on 97%). Thresholds were set on the runs of benchmarks/watching.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from zerosum.watch.signals import Signals
+from zerosum.watch.verdict import Evidence, Name
+
+YOUNG_IMAGES, YOUNG_STEPS = 25_000, 1_000  # before either is reached nothing is alarming but a divergence
+SURE_OF_ALL = 0.97  # D's accuracy on both sides: it tells nearly all apart
+FAR_APART = 3.5  # separation, in deviations, that goes with it: 96% right on both sides
+FALLEN = 1e-3  # of G's gradient at the beginning: nothing is left to learn from
+REVERSED = -0.3  # separation: D takes fakes for more real than real images
+NO_BETTER = 0.9  # both accuracies together: worse than guessing
+SAME = 0.3  # spread of the samples, of that of real ones
+REPEATED = 0.2  # the distance to the nearest other sample, of that among real ones
+BY_HEART = 1.0  # deviations between D's logits on seen and on unseen images
+NO_LABELS = 0.1  # deviations between D's logits under right and wrong classes
+STALE = 0.4  # share of the images since the best score, from which it does not count as improving
+GAINING = 0.1  # share of the first score that must be gained to count as improving,
+LOSING = 1.3  # and how many times the best score the last two may be
+STUCK = 0.25  # share of the first score that has to be gained by a run that learns
+SWINGING = 0.4  # by how much of itself a score gets worse where it does, if it does so every second time
+BURST = 100.0  # times a gradient has grown
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A verdict's name with its evidence; strength from 0 to 1: how far beyond its thresholds it lies."""
+
+    name: Name
+    evidence: tuple[Evidence, ...]
+    strength: float = 0.5
+
+
+Rule = Callable[[Signals], Finding | None]
+
+
+def diverged(now: Signals) -> Finding | None:
+    """A number was not finite, or gradients have burst."""
+    if now.ended == "diverged":
+        return Finding("diverged", (Evidence("ended", {}),), 1.0)
+    for player in ("D", "G"):
+        then, size = now.gradient_then[player], now.gradient[player]
+        if then > 0 and size > BURST * then and size > BURST and not improving(now):
+            return Finding("diverged", (Evidence("gradient.burst", {"player": player, "now": size, "then": then}),))
+    return None
+
+
+def too_early(now: Signals) -> Finding | None:
+    """Too little was seen to say anything."""
+    if now.images < YOUNG_IMAGES and now.step < YOUNG_STEPS:
+        values: dict[str, float | str] = {"images": now.images, "enough": float(YOUNG_IMAGES)}
+        return Finding("too early", (Evidence("young", values),), 1.0)
+    return None
+
+
+def frozen(now: Signals) -> Finding | None:
+    """One of the two gets no updates, so the other one wins."""
+    if now.silent == ("D",):
+        return Finding("G winning", (Evidence("silent", {"player": "D"}), *outputs(now)), 1.0)
+    if "G" in now.silent:
+        return Finding("D winning", (Evidence("silent", {"player": "G"}), *outputs(now)), 1.0)
+    return None
+
+
+def mode_collapse(now: Signals) -> Finding | None:
+    """The samples repeat each other."""
+    if now.exams < 3 or now.spread_rising:
+        return None
+    if now.spread < SAME or now.nearest < REPEATED:
+        strength = max(1 - now.spread / SAME, 1 - now.nearest / REPEATED)
+        values: dict[str, float | str] = {"spread": now.spread, "nearest": now.nearest, "coverage": now.coverage}
+        return Finding("mode collapse", (Evidence("variety", values), *score(now)), strength)
+    return None
+
+
+def memorising(now: Signals) -> Finding | None:
+    """D knows the training images by heart: it tells them from others of the same kind."""
+    if now.gap > BY_HEART:
+        return Finding("memorising", (Evidence("gap", {"gap": now.gap}), *score(now)), _beyond(now.gap, BY_HEART))
+    return None
+
+
+def d_winning(now: Signals) -> Finding | None:
+    """D is sure of everything, or nothing of its verdict reaches G; and the images do not get better."""
+    if improving(now):
+        return None
+    vanished = now.gradient_then["G"] > 0 and now.gradient["G"] < FALLEN * now.gradient_then["G"]
+    if vanished:
+        values: dict[str, float | str] = {"player": "G", "now": now.gradient["G"], "then": now.gradient_then["G"]}
+        return Finding("D winning", (Evidence("gradient.gone", values), *outputs(now), *score(now)), 0.9)
+    if (
+        min(now.acc_real, now.acc_fake) >= SURE_OF_ALL and not now.critic
+    ):  # a critic may be sure: its gradient does not vanish
+        return Finding("D winning", (*outputs(now), *score(now)), _beyond(now.separation, FAR_APART))
+    return None
+
+
+def g_winning(now: Signals) -> Finding | None:
+    """D takes fakes for real ones more than real ones, or is worse than guessing."""
+    if improving(now):
+        return None
+    if now.separation < REVERSED or now.acc_real + now.acc_fake < NO_BETTER:
+        return Finding("G winning", (*outputs(now), *score(now)))
+    return None
+
+
+def oscillating(now: Signals) -> Finding | None:
+    """The score goes up and down and gets nowhere."""
+    way = now.progress
+    if way.count >= 4 and way.swing > SWINGING and way.since_best > STALE / 2:
+        values: dict[str, float | str] = {"swing": way.swing, "score": str(way.name)}
+        return Finding("oscillating", (Evidence("swing", values), *score(now)), _beyond(way.swing, SWINGING))
+    return None
+
+
+def not_learning(now: Signals) -> Finding | None:
+    """The score is where it was, or the classes mean nothing to D."""
+    if now.labels and now.exams >= 3 and now.label_gap_best < NO_LABELS:
+        return Finding("not learning", (Evidence("labels", {"gap": now.label_gap}),), 0.8)
+    way = now.progress
+    if way.count >= 4 and way.gained < STUCK and way.since_best > STALE:
+        return Finding("not learning", (*score(now), *outputs(now)), 0.6)
+    return None
+
+
+def learning(now: Signals) -> Finding | None:
+    """The score gets better."""
+    return Finding("learning", (*score(now), *outputs(now)), 0.8) if improving(now) else None
+
+
+def balanced(now: Signals) -> Finding:
+    """Neither side wins, and the score stays where it is."""
+    return Finding("balanced", (*outputs(now), *score(now)), 0.5)
+
+
+RULES: tuple[Rule, ...] = (
+    diverged,
+    too_early,
+    frozen,
+    mode_collapse,
+    memorising,
+    d_winning,
+    g_winning,
+    oscillating,
+    not_learning,
+    learning,
+    balanced,
+)
+
+
+def judge(now: Signals) -> Finding:
+    """The first finding of the rules."""
+    return next(found for rule in RULES if (found := rule(now)) is not None)
+
+
+def improving(now: Signals) -> bool:
+    """Whether the best score is recent; with too few scores to know, it is taken to be."""
+    way = now.progress
+    return way.count < 3 or (way.since_best <= STALE and way.gained > GAINING and way.lost < LOSING)
+
+
+def outputs(now: Signals) -> tuple[Evidence, ...]:
+    """How D judges both sides, as evidence, where it is known."""
+    if math.isnan(now.acc_real) or math.isnan(now.acc_fake):
+        return ()
+    apart: dict[str, float | str] = {"separation": now.separation, "window": float(now.window)}
+    if now.critic:
+        return (Evidence("critic", apart),)
+    found = [Evidence("accuracy", {"real": now.acc_real, "fake": now.acc_fake, **apart})]
+    if now.rest and not any(math.isnan(now.loss[player]) for player in now.rest):
+        rest = {f"rest_{player}": value for player, value in now.rest.items()}
+        found.append(Evidence("loss", {**now.loss, **rest}))
+    return tuple(found)
+
+
+def score(now: Signals) -> tuple[Evidence, ...]:
+    """How the score went, as evidence, where there are some."""
+    way = now.progress
+    if way.count < 2:
+        return ()
+    values: dict[str, float | str] = {"score": str(way.name), "first": way.first, "last": way.last, "best": way.best}
+    return (Evidence("score", {**values, "since": way.since_best}),)
+
+
+def _beyond(value: float, threshold: float) -> float:
+    """0.5 at the threshold, towards 1 far beyond it."""
+    return 0.5 if math.isnan(value) else min(1.0, max(0.5, 1 - 0.5 * threshold / max(value, threshold)))

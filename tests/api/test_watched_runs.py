@@ -1,0 +1,155 @@
+"""The watch beside a run: its verdicts are told, change nothing, and act where they may; and which one is `best`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import zerosum
+from zerosum.api import acting
+from zerosum.cli import main
+from zerosum.errors import DeadRunError, DivergedError, UserError
+
+POINTS: dict[str, Any] = {"batch": 500, "points_width": 8}
+FROZEN = {**POINTS, "G.frozen": True}
+SMALL = {"batch": 8, "G.width": 8, "D.width": 4, "grid": 20, "grid_steps": 50}
+
+
+def verdicts(run: zerosum.Run) -> list[str]:
+    return [event["verdict"] for event in run.events() if event["event"] == "verdict"]
+
+
+@pytest.fixture(scope="module")
+def failing(tmp_path_factory: pytest.TempPathFactory) -> zerosum.Run:
+    """A run on points in which G gets no updates: 300 steps, 150,000 points."""
+    out = tmp_path_factory.mktemp("failing") / "run"
+    run = zerosum.train("gan", "ring", steps=300, out=out, settings=FROZEN)
+    assert isinstance(run, zerosum.Run)
+    return run
+
+
+def test_a_frozen_generator_is_told_and_the_folder_alone_says_the_same(
+    failing: zerosum.Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert verdicts(failing) == ["too early", "D winning"]
+    assert main(["watch", str(failing.path), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["verdict"] == "D winning"
+    assert told["evidence"][0] == {"key": "silent", "values": {"player": "G"}}
+    assert told["advice"][0]["command"] == f"zerosum resume {failing.path} --set G.frozen=false"
+    page = (failing.path / "report.html").read_text(encoding="utf-8")
+    assert "--set G.frozen=false" in page
+
+
+def test_the_watch_speaks_vietnamese(failing: zerosum.Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["watch", str(failing.path), "--lang", "vi"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("D đang thắng")
+    assert "Nên thử gì tiếp theo" in shown
+    assert main(["watch", str(failing.path), "--lang", "fr"]) == 2
+
+
+def test_following_the_advice_wakes_the_generator(failing: zerosum.Run, tmp_path: Path) -> None:
+    advice = next(
+        event for event in failing.events() if event["event"] == "verdict" and event["verdict"] == "D winning"
+    )
+    _, _, setting = advice["advice"][0]["command"].partition(" --set ")
+    key, _, value = setting.partition("=")
+    healed = zerosum.resume(failing.path, steps=100, settings={key: value}, out=tmp_path / "healed")
+    assert isinstance(healed, zerosum.Run)
+    before, after = (run.state()["weights"]["G"] for run in (failing, healed))
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+
+
+def test_the_watch_changes_nothing(tmp_path: Path) -> None:
+    states = []
+    for name, watch in (("with", True), ("without", False)):
+        run = zerosum.train("quick", "digits", steps=20, out=tmp_path / name, settings=SMALL, watch=watch)
+        assert isinstance(run, zerosum.Run)
+        assert bool(verdicts(run)) == watch
+        states.append(run.state()["weights"])
+    for player in ("G", "D"):
+        for key, value in states[0][player].items():
+            assert torch.equal(value, states[1][player][key]), key
+
+
+def test_a_dead_run_is_given_up_whole_where_the_watch_may_act(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "dead"
+    with pytest.raises(DeadRunError, match=r"D winning for 0\.0001 minutes"):
+        zerosum.train("gan", "ring", steps=5000, out=out, settings=FROZEN, act=0.0001)
+    run = zerosum.open_run(out)
+    assert isinstance(run, zerosum.Run)
+    step = run.state()["counters"]["step"]
+    assert 50 <= step < 5000
+    assert run.end is not None
+    assert run.end["reason"] == "failed"
+    settings = [argument for key, value in FROZEN.items() for argument in ("--set", f"{key}={str(value).lower()}")]
+    command = [
+        "train",
+        "gan",
+        "--data",
+        "ring",
+        "--steps",
+        "5000",
+        *settings,
+        "--quiet",
+        "--out",
+        str(tmp_path / "two"),
+    ]
+    assert main([*command, "--dead-after", "0.0001"]) == 1
+    assert "what to try" in capsys.readouterr().err
+
+
+def test_a_divergence_is_gone_on_from_with_lower_rates_and_every_attempt_is_on_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wild = {**POINTS, "lr": 1e30}
+    with pytest.raises(DivergedError):
+        zerosum.train("gan", "ring", steps=50, out=tmp_path / "alone" / "run", settings=wild)
+    assert len(list((tmp_path / "alone").iterdir())) == 1
+
+    with pytest.raises(DivergedError):  # a quarter of 1e30 is no better
+        zerosum.train("gan", "ring", steps=50, out=tmp_path / "thrice" / "run", settings=wild, act=True)
+    infos = [json.loads(path.read_text()) for path in (tmp_path / "thrice").glob("*/run.json")]
+    assert sorted(info["recipe"]["players"]["G"]["lr"] for info in infos) == [1e30 / 64, 1e30 / 16, 1e30 / 4, 1e30]
+    assert sum(info["parent"] is not None for info in infos) == acting.TRIES
+
+    monkeypatch.setattr(acting, "LOWER", 1e-33)
+    run = zerosum.train("gan", "ring", steps=50, out=tmp_path / "healed" / "run", settings=wild, act=True)
+    assert isinstance(run, zerosum.Run)
+    assert run.state()["counters"]["step"] == 50
+    assert run.info["parent"]["run"] == str((tmp_path / "healed" / "run").resolve())
+
+
+def test_acting_needs_the_watch(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="needs the watch"):
+        zerosum.train("gan", "ring", steps=5, out=tmp_path / "x", act=True, watch=False)
+    assert not (tmp_path / "x").exists()
+
+
+def test_the_best_is_chosen_again_from_the_last_candidates(tmp_path: Path) -> None:
+    settings = {**SMALL, "batch": 16, "score_images": 160, "best_of": ["coverage"]}
+    run = zerosum.train("quick", "digits", steps=40, out=tmp_path / "run", settings=settings)
+    assert isinstance(run, zerosum.Run)
+    told = list(run.events())
+    scores = {event["step"]: event["value"] for event in told if event["event"] == "score"}
+    assert len(scores) >= 4
+    chosen = [event for event in told if event["event"] == "chosen"]
+    assert len(chosen) == 1
+    candidates = {int(name.split()[1]): value for name, value in chosen[0]["candidates"].items()}
+    lowest = sorted(scores, key=lambda step: scores[step])
+    assert lowest[0] in candidates
+    assert 40 in candidates
+    assert chosen[0]["value"] == min(candidates.values())
+    assert run.state("best")["counters"]["step"] == chosen[0]["step"]
+    assert chosen[0]["samples"] == 5_000
+    assert {"best", "best-coverage"} <= set(run.checkpoints())
+    levels = {event["step"]: event["levels"]["coverage"] for event in told if event["event"] == "score"}
+    most = run.state("best-coverage")["counters"]["step"]
+    assert levels[most] == max(levels.values())

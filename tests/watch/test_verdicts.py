@@ -1,0 +1,144 @@
+"""Each verdict stands on the signs that mean it, comes with evidence and a command, and none comes too early."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from zerosum.engine.events import check_event
+from zerosum.watch.record import KEPT
+from zerosum.watch.signals import read
+from zerosum.watch.verdict import ALARMS
+from zerosum.watch.watching import Watch, replay
+
+FALLING = (100.0, 60.0, 40.0, 30.0, 25.0, 22.0)
+STUCK = (100.0, 99.0, 104.0, 101.0, 100.0, 103.0)
+PLAYERS = ("D", "G")
+
+
+def judged(events: list[dict[str, Any]], recipe: dict[str, Any]) -> Watch:
+    return replay(events, recipe)
+
+
+SIGNS: list[tuple[str, dict[str, Any]]] = [
+    ("learning", {"scores": FALLING}),
+    ("balanced", {"scores": (100.0, 30.0, 20.0, 21.0, 20.5, 21.0, 20.8)}),
+    ("D winning", {"steps": {"acc_real": 1.0, "acc_fake": 0.99, "separation": 6.0}, "scores": STUCK}),
+    ("D winning", {"steps": {"grad_norm": {"D": 0.1, "G": None}}, "scores": FALLING}),
+    ("G winning", {"steps": {"acc_real": 0.3, "acc_fake": 0.2, "separation": -1.0}, "scores": STUCK}),
+    ("G winning", {"steps": {"grad_norm": {"D": None, "G": 1.0}}, "scores": STUCK}),
+    ("G winning", {"steps": {"lr": {"D": 0.0, "G": 2e-4}}, "scores": STUCK}),
+    ("mode collapse", {"exams": {"spread": 0.05, "nearest": 0.01}, "scores": STUCK}),
+    ("mode collapse", {"exams": {"spread": 0.8, "nearest": 0.02}, "scores": STUCK}),
+    ("memorising", {"exams": {"gap": 2.5}, "scores": FALLING}),
+    ("not learning", {"scores": STUCK}),
+    ("not learning", {"exams": {"label_gap": 0.01}, "scores": FALLING}),
+    ("oscillating", {"scores": (100.0, 30.0, 90.0, 35.0, 95.0, 40.0, 99.0, 45.0)}),
+]
+
+
+@pytest.mark.parametrize(("name", "signs"), SIGNS)
+def test_signs_give_their_verdict_with_evidence_and_advice(name: str, signs: Any, story: Any, recipe: Any) -> None:
+    watch = judged(story(**signs), recipe)
+    assert watch.verdict is not None
+    assert watch.verdict.name == name
+    assert watch.verdict.evidence
+    assert watch.verdict.advice
+    assert watch.verdict.alarms == (name in ALARMS)
+    assert all("RUN" not in (tried["command"] or "") for tried in watch.verdict.event("runs/x")["advice"])
+    check_event(watch.verdict.event("runs/x"))
+
+
+@pytest.mark.parametrize(("name", "signs"), SIGNS)
+def test_no_sign_alarms_in_the_first_thousand_steps_of_few_images(
+    name: str, signs: Any, story: Any, recipe: Any
+) -> None:
+    watch = judged(story(**signs, upto=380), recipe)  # 24,320 images
+    assert watch.verdict is not None
+    assert watch.verdict.name == "too early"
+
+
+def test_a_divergence_is_told_at_once_and_at_any_time(story: Any, recipe: Any) -> None:
+    events = story(upto=100)
+    end = {"event": "end", "reason": "diverged", "step": 101, "images": 6464, "seconds": 9.0, "message": "G/adv is nan"}
+    watch = judged([*events, end], recipe)
+    assert watch.verdict is not None
+    assert (watch.verdict.name, watch.verdict.sure) == ("diverged", 0.5)
+    assert watch.verdict.advice[0].command == "zerosum resume RUN --lr 2e-05"
+
+
+def test_an_alarm_needs_to_be_found_twice_and_remembers_since_when(story: Any, step_at: Any, recipe: Any) -> None:
+    watch = judged(story(scores=FALLING), recipe)
+    told = []
+    for step in range(4125, 5001, 125):
+        watch.take(step_at(step))
+        exam = {"event": "exam", "step": step, "images": 64 * step, "spread": 0.1, "nearest": 0.1, "coverage": 0.0}
+        verdict = watch.take(exam)
+        if verdict is not None:
+            told.append((verdict.name, verdict.step, verdict.since))
+    # Two of the last three exams are bad from 4,250 on; the next judgement finds it again.
+    assert [name for name, _, _ in told] == ["mode collapse"]
+    assert told[0][2] == 4250
+    assert told[0][1] > 4250
+
+
+def test_healthy_lopsided_games_are_no_alarm_while_the_score_falls(story: Any, recipe: Any) -> None:
+    sure = {"acc_real": 0.99, "acc_fake": 0.99, "separation": 5.0}  # as the tutorials' anime faces end
+    watch = judged(story(steps=sure, scores=FALLING), recipe)
+    assert watch.verdict is not None
+    assert watch.verdict.name == "learning"
+
+
+def test_a_critic_has_no_accuracy_but_a_separation(story: Any, recipe: Any) -> None:
+    recipe["game"]["loss"] = "wasserstein"
+    sure = {"acc_real": 1.0, "acc_fake": 1.0, "separation": 5.0}
+    watch = judged(story(steps=sure, scores=STUCK), recipe)
+    assert watch.verdict is not None
+    assert watch.verdict.name == "not learning"
+    keys = [found.key for found in watch.verdict.evidence]
+    assert "critic" in keys
+    assert "accuracy" not in keys
+
+
+def test_the_losses_stand_beside_log_2(story: Any, recipe: Any) -> None:
+    watch = judged(story(scores=FALLING), recipe)
+    assert watch.verdict is not None
+    loss = next(found for found in watch.verdict.evidence if found.key == "loss")
+    assert loss.values["rest_G"] == pytest.approx(math.log(2))
+    assert loss.values["rest_D"] == pytest.approx(math.log(2))  # d_scale is a half
+    assert (loss.values["D"], loss.values["G"]) == (0.6, 0.9)
+
+
+def test_advice_has_the_runs_own_numbers(story: Any, recipe: Any) -> None:
+    recipe["players"]["D"]["lr"] = 1e-2
+    recipe["game"]["loss"] = "saturating"
+    sure = {"acc_real": 1.0, "acc_fake": 1.0, "separation": 9.0}
+    watch = judged(story(steps=sure, scores=STUCK), recipe)
+    assert watch.verdict is not None
+    commands = [tried.command for tried in watch.verdict.advice]
+    assert commands[:2] == [
+        "zerosum resume RUN --set loss=non-saturating",
+        "zerosum resume RUN --from best --set D.lr=0.001",
+    ]
+
+
+def test_the_record_is_bounded_and_keeps_the_newest(step_at: Any, recipe: Any) -> None:
+
+    watch = Watch(recipe)
+    for step in range(1, 10 * KEPT):
+        watch.record.take(step_at(step))
+    steps = watch.record.steps.column("step")
+    assert len(steps) <= KEPT
+    assert steps[-1] == 10 * KEPT - 1
+    assert (steps[1:] > steps[:-1]).all()
+    assert read(watch.record, recipe).acc_real == 0.7
+
+
+def test_steps_told_again_after_a_resume_count_once(step_at: Any, recipe: Any) -> None:
+
+    watch = Watch(recipe)
+    for step in (1, 50, 100, 50, 100, 150):
+        watch.record.take(step_at(step))
+    assert watch.record.steps.column("step").tolist() == [1, 50, 100, 150]
