@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import inspect
+import json
 import os
 import shutil
 import subprocess
@@ -25,8 +27,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from results import machine
+
 ROOT = Path(__file__).resolve().parents[1]
-RUNS = ROOT / "runs" / "watching"
+RUNS, PAGE = ROOT / "runs" / "watching", ROOT / "docs" / "watch"
 FACES = "folder:$ZEROSUM_DATA/faces/anime64.tar"
 
 
@@ -178,7 +182,7 @@ def break_things() -> None:
     for name, inner in (("dcgan", "dcgan-generator"), ("mlp", "mlp-generator")):
         for kind, make in (("noiseless", noiseless), ("tanh", tanh)):
             made = make(inner)
-            made.__init__.__signature__ = __import__("inspect").signature(NETWORKS[inner].__init__)
+            made.__init__.__signature__ = inspect.signature(NETWORKS[inner].__init__)
             NETWORKS.register(f"{kind}-{name}")(made)
 
     def hundred(request: Any) -> Any:
@@ -219,6 +223,80 @@ def train(row: Row) -> None:
         print(error)
 
 
+def judge(row: Row) -> dict[str, Any] | None:
+    """What the watch says over the length of a run; None where the run is not there."""
+    from zerosum.eventlog import read_events
+    from zerosum.watch.verdict import ALARMS
+    from zerosum.watch.watching import Watch
+
+    folder = RUNS / row.name
+    if not (folder / "report.html").exists():
+        return None
+    watch = Watch(json.loads((folder / "run.json").read_text())["recipe"])
+    seconds, told = 0.0, []
+    for event in read_events(folder / "events.jsonl"):
+        seconds = event["seconds"] if event["event"] == "step" else seconds
+        verdict = watch.take(event)
+        if verdict is not None:
+            told.append((round(seconds, 1), verdict.step, verdict.name, verdict.sure))
+    third = [name for at, _, name, _ in told if at <= 60 * row.minutes / 3]
+    return {
+        "name": row.name,
+        "command": shown(row),
+        "why": row.why,
+        "right": list(row.right),
+        "images": int(watch.record.images),
+        "seconds": round(seconds),
+        "told": told,
+        "seen": any(name in row.right for name in third) if row.right else None,
+        "alarms": sorted({name for _, _, name, _ in told if name in ALARMS}),
+        "ends": watch.verdict.name if watch.verdict else None,
+    }
+
+
+def shown(row: Row) -> str:
+    """The training as a command; networks and data of this script's own by their names here."""
+    settings = " ".join(f"--set {key}={json.dumps(value)}" for key, value in row.settings.items())
+    return f"zerosum train {row.recipe} --data {row.data} --minutes {row.minutes:g} {settings}"
+
+
+def write_page(rows: list[dict[str, Any]]) -> None:
+    """docs/watch/rows.json and docs/watch/README.md."""
+    PAGE.mkdir(parents=True, exist_ok=True)
+    (PAGE / "rows.json").write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n")
+    ill, well = [row for row in rows if row["right"]], [row for row in rows if not row["right"]]
+    seen, false = sum(row["seen"] for row in ill), sum(bool(row["alarms"]) for row in well)
+    names = sorted({row["ends"] for row in rows if row["ends"]})
+    lines = [
+        HEAD,
+        f"{seen} of {len(ill)} broken runs have a right verdict within the first third of their length; "
+        f"{false} of {len(well)} healthy runs have a false alarm at any time.",
+        "",
+        "## The last verdict of each run",
+        "",
+        f"| broken by | {' | '.join(names)} |",
+        f"|---|{'---|' * len(names)}",
+    ]
+    causes = dict.fromkeys(row["why"] or "nothing: healthy" for row in rows)
+    for cause in causes:
+        ends = [row["ends"] for row in rows if (row["why"] or "nothing: healthy") == cause]
+        lines.append(f"| {cause} | {' | '.join(str(ends.count(name) or '') for name in names)} |")
+    lines += ["", "## Every run", "", "| run | command | verdicts, by second | images | |", "|---|---|---|---|---|"]
+    for row in rows:
+        told = ", ".join(f"{name} ({at:.0f})" for at, _, name, _ in row["told"])
+        mark = ("seen" if row["seen"] else "missed") if row["right"] else ("false alarm" if row["alarms"] else "quiet")
+        lines.append(f"| {row['name']} | `{row['command']}` | {told} | {row['images']:,} | {mark} |")
+    (PAGE / "README.md").write_text("\n".join(lines) + "\n")
+
+
+HEAD = """# Does the watch see what is wrong?
+
+Runs broken on purpose and healthy ones, by `python benchmarks/watching.py`, which says how to make them again. A
+broken run counts as seen when a right verdict stands within the first third of its length; a healthy run has a false
+alarm when any verdict that alarms is ever told. Which verdicts are right for which break stands in the script.
+"""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="*")
@@ -235,6 +313,7 @@ def main() -> None:
             print(row.name, flush=True)
             environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads)}
             subprocess.run([sys.executable, __file__, "--here", row.name], check=True, env=environment)
+    write_page([found for row in PLAN if (found := judge(row)) is not None])
 
 
 if __name__ == "__main__":

@@ -90,3 +90,28 @@ def test_a_mistake_is_one_line_that_names_it(lite: Recipe, changes: dict[str, ob
 def test_an_unknown_recipe_suggests_the_nearest() -> None:
     with pytest.raises(UserError, match="did you mean dcgan-lite"):
         recipes.recipe("dcgan-lit")
+
+
+def test_what_a_user_sets_no_stage_sets_back() -> None:
+    from zerosum import recipes
+
+    faces = recipes.recipe("dcgan-faces")
+    asked = faces.as_asked({"lr": "1e-3"})
+    assert all("lr" not in stage.changes for stage in asked.stages)
+    assert [stage.changes for stage in asked.stages] == [{"beta1": b} for b in (0.5, 0.3, 0.5, 0.5)]
+    one = faces.as_asked({"D.lr": 3e-4})
+    assert one.players["D"].lr == 3e-4
+    assert [stage.changes.get("G.lr") for stage in one.stages] == [2e-4, 1e-4, 1e-4, 1e-5]
+    assert not any({"lr", "D.lr"} & {*stage.changes} for stage in one.stages)
+    beta = faces.as_asked({"beta1": 0.9})
+    assert all("beta1" not in stage.changes for stage in beta.stages)
+    assert faces.as_asked({"batch": 32}).stages == faces.stages
+
+
+def test_one_number_is_a_list_of_one_and_a_class_may_be_a_number() -> None:
+    from zerosum import recipes
+
+    recipe = recipes.recipe("quick").override({"grid_at": "3", "only_class": "3"})
+    assert recipe.grid_at == (3,)
+    assert recipe.only_class == "3"
+    assert recipes.recipe("quick").override({"best_of": "coverage"}).best_of == ("coverage",)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from zerosum.types import PathLike
 
 FEW = 16  # names that an error line can list
 
@@ -18,6 +21,23 @@ class UserError(ZerosumError):
     """The input is at fault: a name, a value, a file. Nothing was written."""
 
     exit_code = 2
+
+
+class UnwritableError(UserError, OSError):
+    """A file can't be written where it is wanted. Still an `OSError`: inside a training the run says what that means."""
+
+    def __init__(self, path: PathLike, error: OSError, remedy: str) -> None:
+        super().__init__(f"{path} can't be written ({error.strerror or error}): {remedy}")
+        self.filename, self.strerror = str(path), error.strerror or str(error)
+
+
+@contextmanager
+def writing(path: PathLike, remedy: str = "give another place, one that has room and may be written") -> Iterator[None]:
+    """Around what writes `path`: an `OSError` becomes an `UnwritableError` that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise UnwritableError(path, error, remedy) from None
 
 
 class TrainingError(ZerosumError):

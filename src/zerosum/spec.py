@@ -79,6 +79,11 @@ def _parse_rules(value: Any) -> Any:
     return value
 
 
+def _as_name(value: Any) -> Any:
+    """A class may be called 3, which a command line takes for a number."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 LENGTHS = ("epochs", "steps", "minutes")
 ALIASES = {"beta1": ("betas", 0), "beta2": ("betas", 1)}
 
@@ -99,16 +104,19 @@ class Recipe:
     channels: Literal[1, 3] | None = None  # None: as the data
     value_range: tuple[float, float] = (-1.0, 1.0)
     classes: Literal["ignored", "optional", "required"] = "ignored"
-    only_class: str | None = None  # train on this class alone; a fleet sets it for each member
+    only_class: Annotated[str | None, BeforeValidator(_as_name)] = (
+        None  # train on this class alone; a fleet sets it for each member
+    )
     flip: bool = False
     draw: Literal["shuffle", "replacement"] = "shuffle"
 
     players: dict[str, Player]
     game: Annotated[Rules, BeforeValidator(_parse_rules)]
-    batch: Positive = 64
+    batch: Annotated[int, Field(ge=1, le=2**20)] = 64  # more can't be meant: it would take all memory there is
 
     epochs: Annotated[float, Field(gt=0)] | None = None
     steps: Positive | None = None
+    fleet_steps: Positive | None = None  # of each model of a fleet, where nobody asks for another length
     minutes: Annotated[float, Field(gt=0)] | None = None
     epoch_share: Annotated[float, Field(gt=0, le=1)] = 1.0  # an epoch is this share of floor(data / batch)
     stages: tuple[Stage, ...] = ()
@@ -158,6 +166,21 @@ class Recipe:
         for key, value in changes.items():
             _assign(fields, key, value)
         return self.from_dict(fields)
+
+    def as_asked(self, changes: Mapping[str, Any]) -> Self:
+        """`override` for what a user asks for: no stage of the recipe changes these settings any more."""
+        changed = self.override(changes)
+        fields = changed.to_dict()
+        asked = {name for key in changes for name in _in_full(fields, key)}
+        stages = []
+        for stage in changed.stages:
+            kept: dict[str, Any] = {}
+            for key, value in stage.changes.items():
+                names = _in_full(fields, key)
+                left = [name for name in names if name not in asked]
+                kept.update({key: value} if left == names else dict.fromkeys(left, value))
+            stages.append(dataclasses.replace(stage, changes=kept))
+        return dataclasses.replace(changed, stages=tuple(stages))
 
     def keys(self) -> list[str]:
         """Every dotted name that `override` accepts, players' names in full."""
@@ -210,6 +233,16 @@ def _places(fields: dict[str, Any], key: str) -> list[tuple[dict[str, Any], str]
     return places
 
 
+def _in_full(fields: dict[str, Any], key: str) -> list[str]:
+    """The dotted names that a key stands for, one for each player that it reaches; beta1 stays beta1."""
+    head, _, tail = key.rpartition(".")
+    field = ALIASES[tail][0] if tail in ALIASES else tail
+    if head or key in fields or key in fields["game"]:
+        return [key]
+    sides = fields["players"].items()
+    return [f"{name}.{tail}" for name, side in sides if field in side["args"] or field in side]
+
+
 def _assign(fields: dict[str, Any], key: str, value: Any) -> None:
     head, _, tail = key.rpartition(".")
     index = None
@@ -223,7 +256,7 @@ def _assign(fields: dict[str, Any], key: str, value: Any) -> None:
         raise UserError(f"{fields['name']} has no setting {key!r}; {hint}")
     for place, name in places:
         old = place[name]
-        parsed = _parse(value, old)
+        parsed = _parse(value, old if index is None else None)
         if index is not None:
             pair = list(old)
             pair[index] = parsed
@@ -244,11 +277,12 @@ def _parse(value: Any, old: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value)
+        parsed = json.loads(value)
     except json.JSONDecodeError:
-        if isinstance(old, list) and "," in value:
+        if isinstance(old, list) and value:
             return [_parse(part.strip(), None) for part in value.split(",")]
         return value
+    return [parsed] if isinstance(old, list) and isinstance(parsed, int | float) else parsed
 
 
 def _check_argument(key: str, value: Any, old: Any) -> None:

@@ -44,7 +44,8 @@ def test_events_tell_the_run_from_start_to_end(run: zerosum.Run) -> None:
     kinds = [event["event"] for event in run.events()]
     assert kinds[0] == "start"
     assert kinds[-1] == "end"
-    assert kinds.count("step") == 2  # the first and the last
+    steps = [event["step"] for event in run.events() if event["event"] == "step"]
+    assert (steps[0], steps[-1]) == (1, 6)  # on a slow machine two seconds may pass in between
     assert {"grid", "held_out", "score", "checkpoint"} <= set(kinds)
     assert run.end is not None
     assert run.end["reason"] == "finished"

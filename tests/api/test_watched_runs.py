@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 import zerosum
 from zerosum.api import acting
@@ -153,3 +154,61 @@ def test_the_best_is_chosen_again_from_the_last_candidates(tmp_path: Path) -> No
     levels = {event["step"]: event["levels"]["coverage"] for event in told if event["event"] == "score"}
     most = run.state("best-coverage")["counters"]["step"]
     assert levels[most] == max(levels.values())
+
+
+def test_where_g_plays_first_d_is_asked_again_after_its_update(tmp_path: Path) -> None:
+    run = zerosum.train("mlp", "digits", steps=3, out=tmp_path / "mlp", settings={"batch": 16, "lr": 0.01, "grid": 4})
+    assert isinstance(run, zerosum.Run)
+    steps = [event for event in run.events() if event["event"] == "step"]
+    assert all(step["d_fake_before"] is not None and step["d_fake_after"] is not None for step in steps)
+    assert any(step["d_fake_before"] != step["d_fake_after"] for step in steps)
+
+
+def test_files_that_were_left_out_are_named(tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for index in range(30):
+        Image.new("L", (28, 28), 8 * index).save(folder / f"{index:02d}.png")
+    for index in range(5):
+        (folder / f"broken{index}.png").write_bytes(b"no image")
+    run = zerosum.train("quick", f"folder:{folder}", steps=2, out=tmp_path / "run", settings=SMALL)
+    assert isinstance(run, zerosum.Run)
+    said = [event["message"] for event in run.events() if event["event"] == "warning"]
+    assert len(said) == 1
+    assert said[0].startswith("5 files left out (broken0.png: ")
+    assert "and 2 more" in said[0]
+    assert "zerosum data check" in said[0]
+
+
+def test_a_rate_asked_for_in_a_branch_is_the_rate_it_trains_at(tmp_path: Path) -> None:
+    first = zerosum.train("quick", "digits", steps=12, out=tmp_path / "first", settings=SMALL)
+    branch = zerosum.resume(first.path, steps=8, settings={"lr": 1e-3}, out=tmp_path / "branch")
+    assert isinstance(branch, zerosum.Run)
+    rates = [event["lr"]["G"] for event in branch.events() if event["event"] == "step"]
+    assert rates[0] == pytest.approx(1e-3)  # and not what is left at the end of the first run's cosine
+    assert rates[-1] < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("recipe", "settings", "message"),
+    [
+        ("dcgan-smooth", {"r1": 10}, "view cannot be two-steps"),
+        ("dcgan-smooth", {"loss": "least-squares"}, "no targets to smooth"),
+        ("quick", {"batch": 10**11}, "batch is 100000000000"),
+    ],
+)
+def test_settings_without_effect_are_refused(
+    recipe: str, settings: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=message):
+        zerosum.train(recipe, "digits", steps=1, out=tmp_path / "x", settings=settings)
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_fleet_of_unasked_length_has_that_of_its_recipe() -> None:
+    from zerosum.api.starting import choose
+
+    assert choose("dcgan-digits", None, fleet=True).steps == 1_000
+    assert choose("dcgan-digits", None).steps == 5_000
+    assert choose("dcgan-digits", None, fleet=True, steps=7).steps == 7
+    assert choose("dcgan-digits", {"epochs": 2}, fleet=True).steps is None

@@ -168,11 +168,12 @@ def compare_states(one: Path, other: Path, *, branch: bool = False) -> list[str]
 
 
 def said(run: Path) -> dict[tuple[str, int], dict[str, Any]]:
-    """Steps and scores of a run without what depends on the time."""
+    """Steps, exams and scores (`score/fid`) of a run without what depends on the time."""
     found = {}
     for event in read_events(run / "events.jsonl"):
-        if event["event"] in ("step", "score"):
-            found[event["event"], event["step"]] = {key: event[key] for key in event if key not in TIMES}
+        if event["event"] in ("step", "exam", "score"):
+            kind = f"score/{event['name']}" if event["event"] == "score" else event["event"]
+            found[kind, event["step"]] = {key: event[key] for key in event if key not in TIMES}
     return found
 
 

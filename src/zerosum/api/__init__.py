@@ -68,10 +68,8 @@ def train(
     """
     lengths = {"minutes": minutes, "steps": steps, "epochs": epochs}
     care = _care(keep, save_every, listeners, watch, act)
-    chosen = starting.choose(recipe, settings, **lengths)
+    chosen = starting.choose(recipe, settings, fleet=per_class, **lengths)
     engine = Engine(device, precision)
-    if per_class and act:
-        raise UserError("act is for single runs: leave it out with per_class")
     train_it: Callable[..., Run | Fleet] = train_fleet if per_class else starting.train
     begin = partial(train_it, chosen, data, out, root, engine, care)
     with closing(Bus(listeners)):  # only here: a fleet has one run after the other

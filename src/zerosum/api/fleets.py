@@ -86,6 +86,8 @@ def train_fleet(
 
     care: as for a single run.
     """
+    if care.act:
+        raise UserError("act is for single runs: a fleet has many, leave it out")
     chosen, dataset = recipe, find_data(recipe, data)
     if dataset.classes is None:
         raise UserError(f"{dataset.name} has no classes to train one model each: put each class into its own folder")
@@ -155,7 +157,7 @@ def _go_on(fleet: Fleet, dataset: Dataset, engine: Engine, care: Care) -> Fleet:
         due = engine.same_everywhere(_due(path, extension["from"].get(label)) if engine.leads else "")
         if due == "begin":
             if engine.leads:
-                shutil.rmtree(path, ignore_errors=True)  # killed before it was a run
+                _clear(path)
             member = dataclasses.replace(recipe, only_class=label)
             run = begin(member, one_class(dataset, label, member), engine, path=path, root=fleet.path, care=care)
         elif due:
@@ -168,6 +170,13 @@ def _go_on(fleet: Fleet, dataset: Dataset, engine: Engine, care: Care) -> Fleet:
     if engine.leads and extension["from"]:
         _save(fleet, extension=None)
     return fleet
+
+
+def _clear(path: Path) -> None:
+    """Remove what a kill left of a member before it was a run; `UserError` where it has checkpoints, which stay."""
+    if any((path / "checkpoints").glob("[!.]*")):
+        raise UserError(f"{path} has checkpoints and no run.json: bring that back, or move the folder away")
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def _due(path: Path, extended_from: int | None) -> str:

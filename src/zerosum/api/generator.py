@@ -45,8 +45,9 @@ class Generator:
             raise UserError(f"this generator of {self.recipe.name} takes no class: leave --class out")
         if str(name) in self.classes:
             return self.classes.index(str(name))
-        if isinstance(name, int) and 0 <= name < len(self.classes):
-            return name
+        number = int(name) if isinstance(name, int) or name.isdecimal() else -1
+        if 0 <= number < len(self.classes):
+            return number
         raise UserError(f"there is no class {name!r}; expected one of: {', '.join(self.classes)}")
 
     def labels(self, count: int, only: str | int | None = None) -> npt.NDArray[np.int64] | None:
@@ -96,6 +97,15 @@ def load(path: PathLike, checkpoint_name: str | None = None, *, device: str = "c
     return from_state(state, device)
 
 
+def _usable(device: str) -> torch.device:
+    """The device of that name; `UserError` where this machine has none, or no torch for it."""
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0].partition(". ")[0]
+        raise UserError(f"device {device} can't be used here ({reason}): use cpu") from None
+
+
 def from_state(state: dict[str, Any], device: str = "cpu") -> Generator:
     """The generator of a checkpoint's state."""
     try:
@@ -113,5 +123,5 @@ def from_state(state: dict[str, Any], device: str = "cpu") -> Generator:
         network.load_state_dict(weights)
     except (KeyError, TypeError, RuntimeError) as error:
         raise CheckpointError(f"the checkpoint does not describe its generator: {error}") from error
-    network.eval().requires_grad_(False).to(device)
+    network.eval().requires_grad_(False).to(_usable(device))
     return Generator(network, recipe, domain, classes, state["counters"]["step"])

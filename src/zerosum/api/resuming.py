@@ -62,7 +62,7 @@ def resume(
     for key in ("stages", "epochs", "steps", "minutes"):
         if key in change.settings:
             raise UserError(f"{key} can't be set in a branch: say how much longer, as in --steps +1000")
-    changed = old.override(change.settings)
+    changed = old.as_asked(change.settings)
     path_taken = folder.info["device"]
     engine = Engine(device or path_taken["device"], precision or path_taken["precision"])
     if changed == old and change.source == "last" and change.out is None:
@@ -141,8 +141,9 @@ def branch(folder: RunFolder, changed: Recipe, change: Change, more: More, engin
     recipe = settle(recipe, dataset)
     if [recipe.size, recipe.channels] != [old.size, old.channels]:
         raise UserError(f"{recipe.data} does not have the size and channels of the run's networks: start a new run")
-    # The schedule goes on where the parent had it, unless it is a new one.
-    before = 0 if "schedule" in changes else parent_plan.images_before + parent_plan.images(at)
+    # The schedule goes on where the parent had it, unless it is a new one, or the rate itself: then it begins there.
+    anew = any(key.rpartition(".")[2] in ("schedule", "lr") for key in changes)
+    before = 0 if anew else parent_plan.images_before + parent_plan.images(at)
     plan = Plan.of(recipe, len(dataset.train), begins=at, images_before=before)
     if plan.minutes is not None:
         plan = dataclasses.replace(plan, minutes=seconds / 60 + plan.minutes)  # the clock counts the parent's too
@@ -167,7 +168,7 @@ def _remaining(plan: Plan, changes: Mapping[str, Any], more: More, at: int, seco
     stages: tuple[Stage, ...] = ()
     if later:
         left = (later[0].after - at) * leg.recipe.batch / recipe.batch
-        stages = (Stage(steps=math.ceil(left)), *leg.recipe.stages[later[0].number - 1 :])
+        stages = (Stage(steps=math.ceil(left)), *recipe.stages[later[0].number - 1 :])
     steps = more.in_steps(recipe, plan.count)
     minutes = more.minutes
     if steps is None and minutes is None:

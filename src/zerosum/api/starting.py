@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -23,20 +23,29 @@ from zerosum.engine.run import RunFolder
 from zerosum.engine.training import Training
 from zerosum.errors import UserError, nearest
 from zerosum.networks import arguments
-from zerosum.spec import Recipe
+from zerosum.spec import LENGTHS, Recipe
 from zerosum.types import PathLike
 
+NAMED = 3  # files that a warning names
 
-def choose(recipe: str | Recipe, settings: Mapping[str, Any] | None, **length: float | None) -> Recipe:
-    """The recipe of that name with its settings changed; at most one of steps, epochs and minutes."""
+
+def choose(
+    recipe: str | Recipe, settings: Mapping[str, Any] | None, *, fleet: bool = False, **length: float | None
+) -> Recipe:
+    """The recipe of that name with its settings changed; at most one of steps, epochs and minutes.
+
+    A fleet whose length nobody asks for has that of the recipe's fleets, where it has one.
+    """
     chosen = zerosum.recipes.recipe(recipe) if isinstance(recipe, str) else recipe
     given = {name: value for name, value in length.items() if value is not None}
     if len(given) > 1:
         raise UserError(f"{' and '.join(given)} are both given: a run has one length")
     changes = {**(settings or {}), **given}
+    if fleet and chosen.fleet_steps and not changes.keys() & {*LENGTHS}:
+        changes["steps"] = chosen.fleet_steps
     for key in [key for key in changes if key.endswith(".network")]:
         chosen = with_network(chosen, key.removesuffix(".network"), str(changes.pop(key)))
-    return chosen.override(changes)
+    return chosen.as_asked(changes)
 
 
 def with_network(recipe: Recipe, player: str, network: str) -> Recipe:
@@ -122,8 +131,9 @@ def drive(training: Training, folder: RunFolder, dataset: Dataset, care: Care) -
         loop = Loop(training, folder, bus, looked_after)
         hurry = False
         try:
-            if dataset.note and training.images == 0:
-                bus.warn(dataset.note)
+            if fresh:
+                for message in remarks(dataset):
+                    bus.warn(message)
             loop.run()
         except KeyboardInterrupt:
             hurry = True  # it was asked twice
@@ -133,6 +143,17 @@ def drive(training: Training, folder: RunFolder, dataset: Dataset, care: Care) -
                 _finish(folder, bus)
             bus.close()
     return Run(folder.path, stopped_by=loop.signal) if engine.leads else _remote(folder, loop.signal)
+
+
+def remarks(dataset: Dataset) -> Iterator[str]:
+    """What the user should know of the data before they are trained on."""
+    if dataset.note:
+        yield dataset.note
+    if dataset.skipped:
+        named = "; ".join(f"{one.name}: {one.reason}" for one in dataset.skipped[:NAMED])
+        more = f"; and {len(dataset.skipped) - NAMED:,} more" if len(dataset.skipped) > NAMED else ""
+        count = f"{len(dataset.skipped):,} file{'s' if len(dataset.skipped) > 1 else ''}"
+        yield f"{count} left out ({named}{more}): `zerosum data check {dataset.name}` lists them"
 
 
 def _finish(folder: RunFolder, bus: Bus) -> None:

@@ -22,6 +22,7 @@ from zerosum.sampling.walk import walk as walking
 from zerosum.types import PathLike
 
 COMPARE_SEED = 0
+WIDEST = 64  # images in a row of one class; more of them make a square grid
 
 
 def open_run(path: PathLike) -> Run | Fleet:
@@ -41,8 +42,9 @@ def sample(
 ) -> Path:
     """Write n samples of a run, a checkpoint or a fleet (n of each label), as `out` says by its name.
 
-    FILE.png: one grid, with a row for each class where there are several; FILE.npz: images uint8 (N, H, W, C) and
-    labels; else a folder of PNGs. Memory does not grow with n. Without `out`, samples-SEED.png in the run's folder.
+    FILE.png: one grid, with a row for each class where there are several, of at most 64 images; FILE.npz: images uint8
+    (N, H, W, C) and labels; else a folder of PNGs. Memory does not grow with n. Without `out`, samples-SEED.png in the
+    run's folder.
     """
     if n < 1:
         raise UserError(f"n is {n}; expected at least 1")
@@ -55,11 +57,9 @@ def sample(
     if labels is not None and label is None and out.suffix.lower() == ".png" and generator.classes is not None:
         labels = np.sort(labels)
         classes = sorted(set(labels.tolist()))
-        columns = int(np.bincount(labels).max())
-        if n % len(classes) == 0:
-            rows = [generator.classes[number] for number in classes]
-        else:
-            columns = None
+        each, rest = divmod(n, len(classes))
+        if rest == 0 and each <= WIDEST:
+            columns, rows = each, [generator.classes[number] for number in classes]
     batches = generator.batches(n, seed=seed, labels=labels)
     return draw.write(batches, out, count=n, labels=labels, columns=columns, row_labels=rows)
 
@@ -75,8 +75,8 @@ def _sample_fleet(
             generator = run.generator(checkpoint, device=device)
             yield from generator.batches(n, seed=fleet.seed(seed, name), labels=generator.labels(n))
 
-    rows = list(chosen)
-    return draw.write(batches(), out, count=len(labels), labels=labels, columns=n, row_labels=rows)
+    columns, rows = (n, list(chosen)) if n <= WIDEST else (None, None)
+    return draw.write(batches(), out, count=len(labels), labels=labels, columns=columns, row_labels=rows)
 
 
 def walk(

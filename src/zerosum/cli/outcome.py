@@ -104,10 +104,12 @@ def _ending(run: Any) -> str:
 
 def places(path: Path) -> list[tuple[str, Path]]:
     """What a run folder holds for a person to open, as far as it is there; of a fleet, its models."""
-    grids = sorted((path / "samples").glob("[0-9]*.png"))
+    from zerosum.sampling.files import grids
+
+    drawn = grids(path / "samples")
     models = sorted(model.parent for model in path.glob("*/run.json"))
     candidates = (
-        *((("samples", grids[-1]),) if grids else ()),
+        *((("samples", drawn[-1]),) if drawn else ()),
         ("evolution", path / "samples" / "evolution.webp"),
         ("report", path / "report.html"),
         ("checkpoints", path / "checkpoints"),

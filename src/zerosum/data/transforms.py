@@ -16,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 # Part of the cache's key: raise it with any change below that changes a pixel.
-VERSION = 1
+VERSION = 2
 
 MAX_PIXELS = 89_478_485  # Pillow's own limit: a quarter of a gibibyte in 24 bits
 LARGE_PIXELS = 2**24  # such images are decoded one at a time, whatever the number of threads: each takes up to 1 GiB
@@ -25,6 +25,9 @@ NATIVE_MOST = 256  # pixels, where neither a size nor the sizes that fit are giv
 
 # EPS would start Ghostscript, and formats without a magic number take any file for an image.
 FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF")
+# Pillow fills its table of formats at the first use, a few of them or all: here all, before a thread looks into it.
+Image.init()
+READABLE = [name for name in FORMATS if name in Image.OPEN]
 DECODE_ERRORS = (  # what Pillow's decoders raise on damaged files
     OSError,
     SyntaxError,
@@ -151,10 +154,8 @@ def _opened(data: bytes) -> Image.Image:
         raise ImageError("an empty file")
     if data.startswith(b"\xff\xd8") and data.count(b"\xff\xda") > MAX_SCANS:
         raise ImageError(f"a decompression bomb: a JPEG in more than {MAX_SCANS} scans")
-    if not Image.OPEN:
-        Image.init()
     try:
-        image = Image.open(io.BytesIO(data), formats=[name for name in FORMATS if name in Image.OPEN])
+        image = Image.open(io.BytesIO(data), formats=READABLE)
     except UnidentifiedImageError:
         raise ImageError("not an image") from None
     except Image.DecompressionBombError:

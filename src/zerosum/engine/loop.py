@@ -71,13 +71,13 @@ class Loop:
             message = f"{error}; {self._way_out()}"
             self._end("diverged", message)
             raise DivergedError(message, str(self.folder.path)) from error
-        except ZerosumError as error:
-            self._end("failed", str(error))
-            raise
-        except OSError as error:
+        except OSError as error:  # before the next one, since an UnwritableError is both
             failure = self.folder.unwritable(error)
             self._end("failed", str(failure))
             raise failure from error
+        except ZerosumError as error:
+            self._end("failed", str(error))
+            raise
         self._end(reason, None)
         return reason
 
@@ -116,6 +116,7 @@ class Loop:
                     self._save("last")
             if signs.horizon:  # only now: the steps up to here, at rates without a horizon, never come again
                 self._end_at(signs.horizon)
+        training.seconds = self.clock.seconds  # what came after the last step counts too
         training.settle()
         finished = not signs.stop or training.step == training.plan.steps
         if finished:

@@ -131,7 +131,7 @@ class RunFolder:
     def checkpoints(self) -> list[str]:
         """The names of those that are there: last, previous, best, second, best-FIGURE, then by step."""
         there = {path.name for path in (self.path / "checkpoints").glob("*") if path.is_dir()}
-        others = sorted(name for name in there if name.startswith(("best-", "step-")))
+        others = sorted((name for name in there if name.startswith(("best-", "step-"))), key=_in_order)
         return [name for name in NAMED if name in there] + others
 
     def resolve(self, name: str) -> str:
@@ -154,13 +154,8 @@ class RunFolder:
         except CheckpointError as error:
             whole = [other for other in self.checkpoints() if other != name and self._is_whole(other)]
             # The one before it comes first: `previous`, else the latest step.
-            whole.sort(key=lambda other: (other == "previous", other.startswith("step-"), other), reverse=True)
-            offer = (
-                f"this one is whole: --from {whole[0].removeprefix('step-').lstrip('0')}"
-                if whole
-                else "no other is whole"
-            )
-            raise CheckpointError(f"{error}; {offer}") from None
+            whole.sort(key=lambda other: (other == "previous", *_in_order(other)), reverse=True)
+            raise CheckpointError(f"{error}; {_offer(whole)}") from None
 
     def _is_whole(self, name: str) -> bool:
         try:
@@ -177,7 +172,7 @@ class RunFolder:
 
     def prune(self, keep: int | None) -> None:
         """Remove the oldest step checkpoints beyond `keep`; None keeps all."""
-        steps = [name for name in self.checkpoints() if name.startswith("step-")]
+        steps = [name for name in self.checkpoints() if _step_of(name) is not None]
         for name in steps[: max(0, len(steps) - keep)] if keep is not None else []:
             shutil.rmtree(self.checkpoint_path(name), ignore_errors=True)
 
@@ -195,3 +190,24 @@ class RunFolder:
 def step_name(step: int) -> str:
     """The name of that step's checkpoint, such as step-000500."""
     return f"step-{step:06d}"
+
+
+def _step_of(name: str) -> int | None:
+    """The reverse of `step_name`; None for a checkpoint that is not called by its step."""
+    found = re.fullmatch(r"step-(\d+)", name)
+    return int(found[1]) if found else None
+
+
+def _in_order(name: str) -> tuple[int, str]:
+    """What puts steps in the order of their numbers, after the other names: as text a million comes before 999,999."""
+    step = _step_of(name)
+    return (-1 if step is None else step, name)
+
+
+def _offer(whole: list[str]) -> str:
+    """The first of the whole checkpoints, by the option that each command takes it by."""
+    if not whole:
+        return "no other is whole"
+    step = _step_of(whole[0])
+    name = whole[0] if step is None else str(step)
+    return f"{name} is whole: `resume --from {name}`, or `sample --checkpoint {name}`"

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from zerosum.errors import UserError
 from zerosum.games import GAMES
-from zerosum.games.base import Draws, Game, Move, Terms, Turn
+from zerosum.games.base import Draws, Game, Move, Terms, Turn, evaluated
 from zerosum.games.rules import AdversarialRules
 from zerosum.losses.adversarial import LOSSES
 from zerosum.losses.penalties import gradient_penalty, r1
 
+CROSS_ENTROPY = ("saturating", "non-saturating")  # the losses that have targets
 FARTHEST = 1000.0  # no separation is told as larger: of logits that are all the same it would have no bound
 
 View = Callable[[nn.Module, "Batch", "Batch"], tuple[Tensor, Tensor]]
@@ -68,6 +69,16 @@ class Adversarial(Game):
         self.loss = LOSSES[rules.loss]
         if rules.view == "two-steps" and not self.loss.separable:
             raise UserError(f"loss {rules.loss} compares real with fake, so view cannot be two-steps: use two-batches")
+        if rules.view == "two-steps" and (rules.r1 or rules.r2 or rules.gp):
+            raise UserError("r1, r2 and gp are played with one update of D: view cannot be two-steps, use two-batches")
+        if rules.loss not in CROSS_ENTROPY and (rules.target_real, rules.target_fake, rules.target_g) != (
+            1.0,
+            0.0,
+            1.0,
+        ):
+            raise UserError(
+                f"loss {rules.loss} has no targets to smooth: set target_real=1, target_fake=0 and target_g=1 with it"
+            )
         if rules.fakes == "same" and rules.fakes_mode == "eval":
             raise UserError("fakes=same are made once, in train mode, so fakes_mode cannot be eval: use fakes=same-z")
         self.rules = rules
@@ -160,6 +171,8 @@ class Table:
             yield from self.judge_in_two_steps(real, fake)
         else:
             yield self.judge(real, fake)
+        if self.rules.first == "G" and self.observe:
+            yield Move(terms={}, seen=self.seen_after(fake))
 
     def fakes_for_d(self, shares: bool, count: int) -> Batch:
         if shares and self.fake is not None:
@@ -235,9 +248,16 @@ class Table:
         before = seen.pop("d_fake")
         return {**seen, "d_fake_before": before}
 
+    @torch.no_grad()
+    def seen_after(self, fake: Batch) -> Terms:
+        """Mean D(G(z)) after D's last update, where G had its turn before; looking on changes nothing in D."""
+        with evaluated(self.D):
+            logits = self.D(fake.x.detach(), fake.y)
+        return {"d_fake_after": self.loss.shown(logits, logits).mean()}
+
     def seen_by_g(self, logits: Tensor, real_logits: Tensor | None) -> Terms:
-        """Mean D(G(z)) in G's turn, so after D's last update."""
-        if not self.observe:
+        """Mean D(G(z)) in G's turn, where that is after D's."""
+        if not self.observe or self.rules.first == "G":
             return {}
         other = logits if real_logits is None else real_logits  # only a loss of pairs looks at it, and that has them
         return {"d_fake_after": self.loss.shown(logits, other).mean()}

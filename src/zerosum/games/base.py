@@ -33,7 +33,10 @@ class Draws(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Move:
-    """One update of a player: the named terms (scalars) whose sum it descends, and what was seen on the way."""
+    """One update of a player: the named terms (scalars) whose sum it descends, and what was seen on the way.
+
+    Without terms it is a look after the update before: nobody learns.
+    """
 
     terms: Terms
     seen: Terms = field(default_factory=dict)
@@ -102,7 +105,8 @@ def play_round(
     for turn in game.turns(step, batch, draws, observe):
         with only(turn.player, game.networks):
             for move in turn.moves():
-                update(turn.player, move.terms)
+                if move.terms:
+                    update(turn.player, move.terms)
                 terms.update({name: value.detach() for name, value in move.terms.items()})
                 seen.update(move.seen)
     return terms, seen
@@ -120,3 +124,15 @@ def only(player: str, networks: Mapping[str, nn.Module]) -> Iterator[None]:
     finally:
         for parameter in held:
             parameter.requires_grad_(True)
+
+
+@contextmanager
+def evaluated(network: nn.Module) -> Iterator[None]:
+    """Inside, the network neither drops out nor learns averages; then each of its modules is as it was."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode

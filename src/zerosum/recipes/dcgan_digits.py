@@ -14,7 +14,7 @@ RECIPE = Recipe(
         "doublings, with the kernels and the initialisation of `dcgan-faces`.",
         "Chosen too: batch 64. Inferred: its 5,000 epochs are steps, and D's loss is the mean of its two parts.",
         "The authors end with losses D 0.593 and G 0.833.",
-        "`--per-class` trains one model for each label; the report's took 1,000 steps each: `--steps 1000`.",
+        "`--per-class` trains one model for each label, of 1,000 steps each, as the report's.",
     ),
     data="mnist",
     sizes=(28, 32, 64),
@@ -25,4 +25,5 @@ RECIPE = Recipe(
     game=AdversarialRules(d_scale=0.5, view="two-batches", fakes="fresh"),
     batch=64,
     steps=5_000,
+    fleet_steps=1_000,
 )

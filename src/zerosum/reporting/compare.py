@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from zerosum.errors import UserError
+from zerosum.errors import UserError, writing
 from zerosum.losses.equilibrium import LOG2, equilibrium
 from zerosum.reporting.charts import smoothed, thousands, ticks, window
 from zerosum.reporting.facts import tail
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 COLOURS = ("#2459d6", "#c2410c", "#0f766e", "#8b2fd6", "#a16207", "#be185d", "#4b5563", "#4d7c0f")
 INK, SOFT, RULE = "#1c1f26", "#667085", "#e4e7ec"
 ACROSS = 4  # grids in a row
+SUFFIXES = (".png", ".jpg", ".webp", ".svg", ".pdf")
 
 Draw = Callable[[Path], Image.Image]
 
@@ -45,19 +46,24 @@ class _Run:
 
 
 def compare(runs: Sequence[Path], out: Path | None = None, draw: Draw | None = None) -> list[dict[str, Any]]:
-    """A row for each run; and into `out` a PNG of their samples side by side above their curves.
+    """A row for each run; and into `out` a picture of their samples side by side above their curves.
 
     `draw` gives a run's samples, from the same z for each of them; without it the latest grids are shown.
     A row holds run, recipe, images, minutes, images_per_second (the median), loss_d and loss_g (means of the
     last 50 logged steps), score, best, best_step, and the settings that differ from the first run's. What is
-    not known is None.
+    not known is None. `UserError` for a folder that is not there, or an `out` that is no picture or can't be written.
     """
+    if out is not None and out.suffix.lower() not in SUFFIXES:
+        raise UserError(f"can't write a picture as {out.name!r}; expected a name that ends in {', '.join(SUFFIXES)}")
     for path in runs:
         if not path.is_dir():
             raise UserError(f"no run folder {str(path)!r}; expected one that `zerosum train` made")
     found = [_Run(path=path, info=read_run(path), history=History.read(path)) for path in runs]
     if out is not None:
-        _picture(found, draw or _latest).savefig(out)
+        made = _picture(found, draw or _latest)
+        with writing(out):
+            out.parent.mkdir(parents=True, exist_ok=True)
+            made.savefig(out)
     return [_row(run, found[0]) for run in found]
 
 

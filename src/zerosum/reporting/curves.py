@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,9 @@ MARK: dict[str, Any] = {
     "linestyle": "none",
     "zorder": 6,
 }
+
+ACROSS = 3  # entries in a row of a legend: with four, long labels run out of the picture
+ROW = 14  # points: how high such a row is
 
 PICTURES = {"losses.png": ("losses",), "accuracy.png": ("accuracy", "outputs")}
 
@@ -86,17 +90,19 @@ def draw(axes: Axes, chart: Chart) -> None:
     low, high = limits(chart)
     if chart.log:
         axes.set_yscale("log")
-    _frame(axes, chart, low, high)
+    entries = legend(chart)
+    _frame(axes, chart, low, high, above=12 + ROW * max(1, math.ceil(len(entries) / ACROSS)))
     for line in chart.lines:
         _curve(axes, chart, line)
     for level in chart.levels:
         axes.axhline(level.value, **LEVEL)
     for mark in chart.marks:
         axes.plot([mark.x], [mark.y], **MARK)
-    _legend(axes, legend(chart))
+    _legend(axes, entries)
 
 
-def _frame(axes: Axes, chart: Chart, low: float, high: float) -> None:
+def _frame(axes: Axes, chart: Chart, low: float, high: float, above: int) -> None:
+    """The axes and their title, `above` points over them."""
     right = max((float(line.x[-1]) for line in chart.lines if len(line.x)), default=1.0)
     axes.set_xlim(0, max(right, 1.0))
     axes.set_ylim(low, high)
@@ -111,7 +117,7 @@ def _frame(axes: Axes, chart: Chart, low: float, high: float) -> None:
         spine.set_visible(side == "bottom")
         spine.set_color(SOFT)
     axes.set_xlabel(chart.x_label, color=SOFT, fontsize=9.5)
-    axes.set_title(chart.title, loc="left", color=INK, fontsize=12.5, fontweight="bold", pad=26)
+    axes.set_title(chart.title, loc="left", color=INK, fontsize=12.5, fontweight="bold", pad=above)
 
 
 def _curve(axes: Axes, chart: Chart, line: Line) -> None:
@@ -141,7 +147,7 @@ def _legend(axes: Axes, entries: Sequence[Entry]) -> None:
             loc="lower left",
             bbox_to_anchor=(-0.01, 0.995),
             borderaxespad=0.3,
-            ncols=min(len(handles), 4),
+            ncols=min(len(handles), ACROSS),
             frameon=False,
             fontsize=9.5,
             labelcolor=INK,

@@ -36,8 +36,7 @@ def grid_files(run_folder: Path, history: History) -> list[tuple[int, Path]]:
     inside = [(step, path) for step, path in told if _inside(path, run_folder) and path.is_file()]
     if inside:
         return inside
-    found = (path for path in sorted(run_folder.glob("samples/*.png")) if path.stem.isdigit())
-    return [(int(path.stem), path) for path in found]
+    return sorted((int(path.stem), path) for path in run_folder.glob("samples/*.png") if path.stem.isdecimal())
 
 
 def latest_grid(grids: Sequence[tuple[int, Path]]) -> Picture | None:

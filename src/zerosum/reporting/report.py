@@ -15,7 +15,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from zerosum.errors import UserError
+from zerosum.errors import UserError, writing
 from zerosum.eventlog import number
 from zerosum.reporting.charts import figure, legend
 from zerosum.reporting.curves import inline
@@ -43,15 +43,17 @@ def write_report(run_folder: PathLike, verdict: Mapping[str, Any] | None = None)
 
     verdict: what the watch says, in words: name, meaning, standing, evidence, advice (sentences with commands), alarms,
     and the titles of evidence and advice. Whatever the folder lacks is left out: events, grids, run.json. `UserError`
-    where there is no such folder.
+    where there is no such folder, or none that can be written.
     """
     folder = Path(run_folder)
     if not folder.is_dir():
         raise UserError(f"no run folder {str(folder)!r}; expected one that `zerosum train` made")
     path = folder / "report.html"
     beside = folder / "report.html.new"
-    beside.write_text(_page(folder, verdict), encoding="utf-8")
-    os.replace(beside, path)
+    page = _page(folder, verdict)
+    with writing(path, "copy the run to a place that has room and may be written, and report on the copy"):
+        beside.write_text(page, encoding="utf-8")
+        os.replace(beside, path)
     return path
 
 
@@ -97,7 +99,7 @@ def _context(folder: Path) -> dict[str, Any]:
         "stages": list(_stages(history)),
         "warnings": [{"step": step_of(event), "message": event["message"]} for event in history.warnings],
         "tables": _tables(run, recipe),
-        "commands": _commands(folder, recipe),
+        "commands": _commands(folder, recipe, state),
         "closing": f"zerosum · {time.strftime('%Y-%m-%d %H:%M')}",
     }
 
@@ -242,14 +244,15 @@ def _tables(run: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[dict[str,
     ]
 
 
-def _commands(folder: Path, recipe: Mapping[str, Any]) -> list[dict[str, str]]:
+def _commands(folder: Path, recipe: Mapping[str, Any], state: str) -> list[dict[str, str]]:
     run = shlex.quote(_shown(folder))
+    more = " --minutes +5" if state == "finished" else ""  # else a branch has the rest of the run before it
     lr = number(part(part(recipe, "players"), "G").get("lr"))
     texts = {
         "sample": f"zerosum sample {run} -n 64",
         "walk": f"zerosum walk {run}",
         "resume": f"zerosum resume {run} --minutes +5",
-        "branch": f"zerosum resume {run} --lr {lr / 10:.2g}" if lr > 0 else "",
+        "branch": f"zerosum resume {run} --lr {lr / 10:.2g}{more}" if lr > 0 else "",
         "report": f"zerosum report {run}",
     }
     usable = any(folder.glob("checkpoints/*/"))  # without a checkpoint there is nothing to go on from

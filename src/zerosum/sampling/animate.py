@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 
 from zerosum.errors import UserError
-from zerosum.sampling.files import replacing
+from zerosum.sampling.files import grids, replacing
 from zerosum.sampling.grid import BACKGROUND
 from zerosum.types import PathLike
 
@@ -48,11 +48,11 @@ def animation(
 
 
 def evolution(samples: PathLike, out: PathLike, ms_per_frame: int = 120) -> Path:
-    """The PNG grids of a folder in the order of their names, evenly thinned to 100, as an animation.
+    """The PNG grids of a folder in the order of their steps, evenly thinned to 100, as an animation.
 
     Grids of different sizes are enlarged to the largest and centred; the last one stays for two seconds.
     """
-    paths = evenly(sorted(Path(samples).glob("*.png")), MOST_FRAMES)
+    paths = evenly(grids(Path(samples)), MOST_FRAMES)
     if not paths:
         raise UserError(f"no sample grids in {samples}; expected files such as 000500.png")
     sizes = [_size(path) for path in paths]

@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from zerosum.errors import UserError
+from zerosum.games.base import evaluated
 from zerosum.sampling.files import new_folder, replacing
 from zerosum.sampling.grid import montage, scatter, to_uint8
 from zerosum.types import PathLike
@@ -30,14 +31,8 @@ GRID_LIMIT = 10_000
 @contextmanager
 def evaluating(G: nn.Module) -> Iterator[None]:
     """Every module in eval mode, without gradients; each goes back to the mode it was in."""
-    modes = [(module, module.training) for module in G.modules()]
-    G.eval()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
+    with evaluated(G), torch.inference_mode():
+        yield
 
 
 def dtype_of(G: nn.Module) -> torch.dtype:
@@ -51,7 +46,12 @@ def z_dim_of(G: nn.Module) -> int:
 
 
 def latents(count: int, z_dim: int, *, seed: int, batch: int = 256) -> Iterator[Tensor]:
-    """Standard normal z in batches (n, z_dim) on the CPU; row i depends on the seed and on i alone."""
+    """Standard normal z in batches (n, z_dim) on the CPU; row i depends on the seed and on i alone.
+
+    `UserError` for a seed that is no 64-bit number.
+    """
+    if not -(2**63) <= seed < 2**64:  # more than torch takes
+        raise UserError(f"seed is {seed}; expected a whole number of 64 bits, from -2^63 to 2^64 - 1")
     generator = torch.Generator().manual_seed(seed)
     held = torch.empty(0, z_dim)
     for start in range(0, count, batch):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from zerosum.errors import UserError
+from zerosum.errors import UserError, writing
 from zerosum.types import PathLike
 
 
@@ -18,30 +18,43 @@ def _partial(path: Path) -> Path:
 
 @contextmanager
 def replacing(path: PathLike) -> Iterator[Path]:
-    """A file name to write to, which takes the place of `path` at the end and is removed after an error."""
+    """A file name to write to, which takes the place of `path` at the end and is removed after an error.
+
+    `UnwritableError` where it can't be written.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = _partial(path)
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield partial
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 @contextmanager
 def new_folder(path: PathLike) -> Iterator[Path]:
-    """An empty folder to fill, which becomes `path` at the end; `UserError` where `path` holds something."""
+    """An empty folder to fill, which becomes `path` at the end; `UserError` where `path` holds something.
+
+    `UnwritableError` where it can't be written.
+    """
     path = Path(path)
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise UserError(f"{path} exists and is not empty; expected a new folder, so choose another name")
     partial = _partial(path)
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-        if path.exists():
-            path.rmdir()
-        partial.rename(path)
-    finally:
+    with writing(path):
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise UserError(f"{path} exists and is not empty; expected a new folder, so choose another name")
         shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        try:
+            yield partial
+            if path.exists():
+                path.rmdir()
+            partial.rename(path)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def grids(samples: Path) -> list[Path]:
+    """A run's sample grids, such as 000500.png, in the order of their steps."""
+    return sorted((path for path in samples.glob("*.png") if path.stem.isdecimal()), key=lambda path: int(path.stem))
