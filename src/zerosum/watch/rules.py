@@ -166,7 +166,8 @@ def judge(now: Signals) -> Finding:
 def improving(now: Signals) -> bool:
     """Whether the best score is recent; with too few scores to know, it is taken to be."""
     way = now.progress
-    return way.count < 3 or (way.since_best <= STALE and way.gained > GAINING and way.lost < LOSING)
+    fresh = way.since_best <= STALE or way.after_best < 2  # scores are far apart at first
+    return way.count < 3 or (fresh and way.gained > GAINING and way.lost < LOSING)
 
 
 def outputs(now: Signals) -> tuple[Evidence, ...]:

@@ -30,6 +30,7 @@ class Progress:
     last: float  # mean of the last two
     best: float
     since_best: float  # share of the run's images that came after the best score, 0 to 1
+    after_best: int  # scores that came after it
     swing: float  # of the recent scores: the sum of what they got worse by, over half their moves and their median
 
     @property
@@ -39,7 +40,9 @@ class Progress:
 
     @property
     def lost(self) -> float:
-        """How many times the best score the last one is; 1 at best."""
+        """How many times the best score the last two are; 1 where the last one is the best."""
+        if not self.after_best:
+            return 1.0
         return self.last / self.best if self.best > 0 else math.nan
 
 
@@ -135,9 +138,8 @@ def progress(record: Record) -> Progress:
     value, images = value[np.isfinite(value)], images[np.isfinite(value)]
     if not len(value):
         nothing = math.nan
-        return Progress(
-            name=None, count=0, first=nothing, last=nothing, best=nothing, since_best=nothing, swing=nothing
-        )
+        unknown = {"first": nothing, "last": nothing, "best": nothing, "since_best": nothing, "swing": nothing}
+        return Progress(name=None, count=0, after_best=0, **unknown)
     recent = value[-max(RECENT, len(value) // 2) :]
     best = int(value.argmin())
     seen = max(record.images, float(images[-1]), 1.0)
@@ -148,5 +150,6 @@ def progress(record: Record) -> Progress:
         last=float(value[-2:].mean()),
         best=float(value[best]),
         since_best=float(1 - images[best] / seen),
+        after_best=len(value) - 1 - best,
         swing=float(2 * np.maximum(np.diff(recent), 0).mean() / np.median(recent)) if len(recent) > 1 else 0.0,
     )

@@ -12,15 +12,16 @@ from zerosum.watch.signals import read
 from zerosum.watch.verdict import ALARMS, Verdict
 
 EVERY = 4  # step events between two judgements, besides those after each exam, score and end
-PATIENCE = 2  # judgements in a row that an alarm needs before it is told
+PATIENCE = 2  # judgements in a row that an alarm needs before it is told,
+LASTING = 1.05  # and times the images at which it was first found
 JUDGED = ("exam", "score", "end")
 
 
 class Watch:
     """Takes a run's events in order; `verdict` is what stands now, None before the first step.
 
-    An alarm is told only when it was found PATIENCE times in a row (a divergence at once); until then the verdict
-    before it stands. recipe: as run.json has it.
+    An alarm is told only when it lasts: found PATIENCE times in a row, over a twentieth of the run so far (a divergence
+    at once). Until then the verdict before it stands. recipe: as run.json has it.
     """
 
     def __init__(self, recipe: Mapping[str, Any]) -> None:
@@ -28,7 +29,8 @@ class Watch:
         self.record = Record()
         self.verdict: Verdict | None = None
         self._found: Finding | None = None  # by the last judgement
-        self._since, self._times, self._steps = 0, 0, 0
+        self._since, self._since_images = 0, 0.0
+        self._times, self._steps = 0, 0
 
     def take(self, event: Mapping[str, Any]) -> Verdict | None:
         """The verdict that the event brings, where it is another one than before."""
@@ -45,11 +47,12 @@ class Watch:
         now = read(self.record, self.recipe)
         found = judge(now)
         if self._found is None or found.name != self._found.name:
-            self._since, self._times = now.step, 0
+            self._since, self._since_images, self._times = now.step, now.images, 0
         self._found = found
         self._times += 1
         told = self.verdict
-        if found.name in ALARMS and found.name != "diverged" and self._times < PATIENCE:
+        lasts = self._times >= PATIENCE and now.images >= LASTING * self._since_images
+        if found.name in ALARMS and found.name != "diverged" and not lasts:
             return None
         self.verdict = Verdict(
             name=found.name,
