@@ -13,6 +13,7 @@ _FACE = {
         ("Fleet", "Generator", "Run", "compare", "load", "open_run", "report", "resume", "sample", "train", "walk"),
         "zerosum.api",
     ),
+    **dict.fromkeys(("Judgement", "evaluate"), "zerosum.api.judging"),
     **dict.fromkeys(("Player", "Recipe", "Rules", "Stage"), "zerosum.spec"),
     "AdversarialRules": "zerosum.games.rules",
     "ZerosumError": "zerosum.errors",

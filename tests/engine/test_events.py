@@ -78,6 +78,7 @@ EVENTS = st.one_of(
         spread=st.none() | FINITE,
         nearest=st.none() | FINITE,
         coverage=st.none() | SHARE,
+        reach=st.none() | FINITE,
         gap=st.none() | FINITE,
         label_gap=st.none() | FINITE,
     ),

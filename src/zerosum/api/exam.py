@@ -69,8 +69,9 @@ def examiner(recipe: Recipe, domain: Domain, dataset: Dataset) -> Callable[[Game
             gap, label_gap = _by_heart(game, seen, unseen, like)
         spread, nearest = variety(fakes, reals)
         coverage = manifold.score(fakes).coverage
-        found = {"spread": spread, "nearest": nearest, "coverage": coverage, "gap": gap, "label_gap": label_gap}
-        return {"samples": count, **found}
+        reach = float(np.ptp(fakes) / np.ptp(reals)) if np.ptp(reals) else None
+        looks = {"spread": spread, "nearest": nearest, "coverage": coverage, "reach": reach}
+        return {"samples": count, **looks, "gap": gap, "label_gap": label_gap}
 
     return examine
 

@@ -10,6 +10,8 @@ from zerosum.api.generator import Generator, Samples, load
 from zerosum.engine.listeners import read_events
 from zerosum.engine.run import RunFolder
 from zerosum.types import PathLike
+from zerosum.watch.looking import look
+from zerosum.watch.verdict import Verdict
 
 
 class Run:
@@ -50,6 +52,11 @@ class Run:
     def events(self) -> Iterator[dict[str, Any]]:
         """Everything the run said, in order."""
         return iter(read_events(self.folder.events)) if self.folder.events.exists() else iter(())
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What the watch says of the run as it stands; None before its first logged step."""
+        return look(self.path).verdict
 
     @property
     def end(self) -> dict[str, Any] | None:

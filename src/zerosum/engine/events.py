@@ -135,6 +135,7 @@ class ExamEvent(TypedDict):
     spread: float | None
     nearest: float | None
     coverage: Share | None
+    reach: float | None
     gap: float | None
     label_gap: float | None
 

@@ -109,7 +109,7 @@ class TensorBoardLog:
         elif event["event"] == "held_out":
             self._add(event["step"], _named("held-out", event, "d_real d_fake acc_real acc_fake dis_acc gan_acc"))
         elif event["event"] == "exam":
-            self._add(event["step"], _named("exam", event, "spread nearest coverage gap label_gap"))
+            self._add(event["step"], _named("exam", event, "spread nearest coverage reach gap label_gap"))
         elif event["event"] == "grid":
             self._grid(event)
         self._file.flush()

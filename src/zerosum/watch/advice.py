@@ -34,6 +34,9 @@ def _d_winning(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advic
     if "G" in now.silent:
         yield Advice("wake.G", f"zerosum resume RUN --set G.frozen=false{_awake(recipe, 'G')}")
         return
+    if any(found.key == "range" for found in finding.evidence):
+        yield Advice("range", f"zerosum data show {recipe.get('data')}")
+        return
     if _game(recipe, "loss") == "saturating":
         yield Advice("non-saturating", "zerosum resume RUN --set loss=non-saturating")
     if _game(recipe, "n_critic", 1) > 1 and _game(recipe, "loss") != "wasserstein":

@@ -15,7 +15,7 @@ Column = npt.NDArray[np.float64]
 
 KEPT = 1_000  # rows of a table: beyond that every second one of its older half is forgotten
 SEEN = ("d_real", "d_fake_before", "d_fake_after", "acc_real", "acc_fake", "margin", "separation")
-EXAM = ("spread", "nearest", "coverage", "gap", "label_gap")
+EXAM = ("spread", "nearest", "coverage", "reach", "gap", "label_gap")
 
 
 class Table:

@@ -22,6 +22,7 @@ REVERSED = -0.3  # separation: D takes fakes for more real than real images
 NO_BETTER = 0.9  # both accuracies together: worse than guessing
 SAME = 0.3  # spread of the samples, of that of real ones
 REPEATED = 0.2  # the distance to the nearest other sample, of that among real ones
+OUT_OF_RANGE = 0.1  # of the range of real values: no image has so little contrast
 BY_HEART = 1.0  # deviations between D's logits on seen and on unseen images
 NO_LABELS = 0.1  # deviations between D's logits under right and wrong classes
 STALE = 0.4  # share of the images since the best score, from which it does not count as improving
@@ -69,6 +70,13 @@ def frozen(now: Signals) -> Finding | None:
         return Finding("G winning", (Evidence("silent", {"player": "D"}), *outputs(now)), 1.0)
     if "G" in now.silent:
         return Finding("D winning", (Evidence("silent", {"player": "G"}), *outputs(now)), 1.0)
+    return None
+
+
+def out_of_range(now: Signals) -> Finding | None:
+    """The fakes' values span a small part of the real ones', which is all that D needs to know."""
+    if now.reach < OUT_OF_RANGE and min(now.acc_real, now.acc_fake) >= SURE_OF_ALL:
+        return Finding("D winning", (Evidence("range", {"reach": now.reach}), *outputs(now)), 0.9)
     return None
 
 
@@ -147,6 +155,7 @@ RULES: tuple[Rule, ...] = (
     diverged,
     too_early,
     frozen,
+    out_of_range,
     mode_collapse,
     memorising,
     d_winning,

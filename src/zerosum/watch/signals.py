@@ -70,6 +70,7 @@ class Signals:
     spread_rising: bool
     nearest: float
     coverage: float
+    reach: float
     gap: float
     label_gap: float
     label_gap_best: float
@@ -103,7 +104,7 @@ def read(record: Record, recipe: Mapping[str, Any]) -> Signals:
         exams=len(exams),
         spread=median(spread[-EXAMS:]),
         spread_rising=len(spread) > EXAMS and median(spread[-2:]) > RISE + median(spread[-EXAMS - 1 : -2]),
-        **{name: median(exams.column(name)[-EXAMS:]) for name in ("nearest", "coverage", "gap", "label_gap")},
+        **{name: median(exams.column(name)[-EXAMS:]) for name in ("nearest", "coverage", "reach", "gap", "label_gap")},
         label_gap_best=_most(exams.column("label_gap")),
         progress=progress(record),
         ended=record.ended,

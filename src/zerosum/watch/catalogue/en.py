@@ -34,6 +34,9 @@ TEXTS = {
         "Two samples differ {spread:.0%} as much as two real images, and the most similar ones {nearest:.0%} (both "
         "100% where all is well); the samples come near {coverage:.0%} of the real images."
     ),
+    "evidence.range": (
+        "The samples' values span only {reach:.1%} of the range of the real ones: the two are not on one scale."
+    ),
     "evidence.gap": (
         "D rates training images {gap:.1f} standard deviations above images it never saw; 0 would be fair, and 1 "
         "is too much."
@@ -78,6 +81,7 @@ TEXTS = {
     "advice.fewer.turns": "Give D one turn a round.",
     "advice.more.turns": "Give D more turns.",
     "advice.smooth": "Let D aim at 0.9 for real images (one-sided label smoothing).",
+    "advice.range": "Give data and generator the same range of values (`value_range`, and what G ends in).",
     "advice.look": "Look at the data: are the images what you think, and is their range of values right?",
     "advice.labels": "Look at the classes: do the labels belong to the images?",
     "advice.another": "Try a recipe that holds more modes.",

@@ -39,6 +39,9 @@ TEXTS = {
         "Hai ảnh sinh ra chỉ khác nhau bằng {spread:.0%} so với hai ảnh thật, và các ảnh giống nhau nhất bằng "
         "{nearest:.0%} (cả hai là 100% khi mọi thứ đều ổn); ảnh sinh ra đến gần {coverage:.0%} số ảnh thật."
     ),
+    "evidence.range": (
+        "Giá trị của ảnh sinh ra chỉ trải trên {reach:.1%} miền giá trị của ảnh thật: hai bên không cùng một thang đo."
+    ),
     "evidence.gap": (
         "D chấm ảnh huấn luyện cao hơn ảnh nó chưa từng thấy {gap:.1f} độ lệch chuẩn; 0 là công bằng, 1 là quá nhiều."
     ),
@@ -81,6 +84,7 @@ TEXTS = {
     "advice.fewer.turns": "Mỗi vòng chỉ cho D học một lần.",
     "advice.more.turns": "Cho D học nhiều lần hơn.",
     "advice.smooth": "Cho D nhắm tới 0,9 với ảnh thật (làm mượt nhãn một phía).",
+    "advice.range": "Cho dữ liệu và generator cùng một miền giá trị (`value_range`, và lớp cuối của G).",
     "advice.look": "Hãy xem lại dữ liệu: ảnh có đúng như bạn nghĩ không, miền giá trị có đúng không?",
     "advice.labels": "Hãy xem lại các lớp: nhãn có đúng là của ảnh không?",
     "advice.another": "Thử một công thức giữ được nhiều mode hơn.",
