@@ -168,7 +168,7 @@ def events(run: Path) -> list[dict[str, Any]]:
 
 
 def last_grid(run: Path) -> Path:
-    return sorted((run / "samples").glob("*.png"))[-1]
+    return max((run / "samples").glob("[0-9]*.png"), key=lambda path: int(path.stem))
 
 
 def single(run: Path) -> dict[str, Any]:

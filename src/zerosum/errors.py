@@ -24,11 +24,14 @@ class UserError(ZerosumError):
 
 
 class UnwritableError(UserError, OSError):
-    """A file can't be written where it is wanted. Still an `OSError`: inside a training the run says what that means."""
+    """A file can't be written where it is wanted. Still an `OSError`: within a training the run says what it means."""
 
     def __init__(self, path: PathLike, error: OSError, remedy: str) -> None:
         super().__init__(f"{path} can't be written ({error.strerror or error}): {remedy}")
         self.filename, self.strerror = str(path), error.strerror or str(error)
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # an OSError would make its own line of the two
 
 
 @contextmanager

@@ -14,7 +14,10 @@ import torch
 from PIL import Image
 
 import zerosum
+from zerosum.cli import main
+from zerosum.cli.outcome import places
 from zerosum.engine.clock import Clock
+from zerosum.engine.run import RunFolder
 from zerosum.errors import CheckpointError, UserError
 
 SMALL = {"batch": 8, "G.width": 8, "D.width": 4, "grid": 20, "grid_steps": 3, "score_images": 32}
@@ -85,6 +88,15 @@ def test_a_class_is_drawn_by_name_or_number_and_an_unknown_one_is_refused(run: z
         run.sample(4, label="cat")
 
 
+def test_a_number_counts_where_it_is_no_name(run: zerosum.Run) -> None:
+    generator = run.generator()
+    generator.classes = ("cat", "2", "dog", *"3456789")
+    assert [generator.label(name) for name in ("cat", "0", 0, "1", "2", 2, "9")] == [0, 0, 0, 1, 1, 1, 9]
+    for name in ("10", 10, "-1", -1, "1.0", "bird"):
+        with pytest.raises(UserError, match="there is no class"):
+            generator.label(name)
+
+
 @pytest.mark.parametrize("name", ["grid.png", "many.npz", "folder"])
 def test_samples_go_where_the_name_says(run: zerosum.Run, tmp_path: Path, name: str) -> None:
     out = zerosum.sample(run.path, 20, out=tmp_path / name)
@@ -98,6 +110,80 @@ def test_samples_go_where_the_name_says(run: zerosum.Run, tmp_path: Path, name: 
             assert sorted(set(found["labels"].tolist())) == list(range(10))
     else:
         assert len(list(out.glob("*.png"))) == 20
+
+
+def test_a_grid_has_rows_by_class_while_they_are_short(run: zerosum.Run, tmp_path: Path) -> None:
+    sizes = {}
+    for n in (640, 650):
+        with Image.open(zerosum.sample(run.path, n, out=tmp_path / f"{n}.png")) as grid:
+            sizes[n] = grid.size
+    assert sizes[640][0] > 64 * (28 + 2)  # 28 pixels and a gutter of 2, beside the names
+    assert sizes[640][1] == 10 * (28 + 2) + 2
+    assert sizes[650] == (26 * (56 + 2) + 2, 25 * (56 + 2) + 2)
+
+
+def test_a_seed_of_more_than_64_bits_is_one_line(run: zerosum.Run, tmp_path: Path) -> None:
+    for seed in (2**64, -(2**63) - 1, 10**30):
+        with pytest.raises(UserError, match=f"seed is {seed}; expected a whole number of 64 bits"):
+            zerosum.sample(run.path, 1, seed=seed, out=tmp_path / "a.png")
+        with pytest.raises(UserError, match=f"seed is {seed}"):
+            zerosum.walk(run.path, seed=seed, out=tmp_path / "a.gif")
+    assert list(tmp_path.iterdir()) == []
+    for edge in (2**64 - 1, -(2**63)):
+        assert run.sample(1, seed=edge).shape == (1, 28, 28, 1)
+
+
+def test_a_device_that_is_not_there_is_one_line(run: zerosum.Run) -> None:
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "nonsense": False}
+    for name in (name for name, known in there.items() if not known):
+        with pytest.raises(UserError, match=f"device {name} can't be used here .*: use cpu") as caught:
+            run.generator(device=name)
+        assert "\n" not in str(caught.value)
+
+
+def test_places_that_can_not_be_written_are_one_line_from_every_command(
+    run: zerosum.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    under, again = tmp_path / "file" / "x", tmp_path / "again"
+    shutil.copytree(run.path, again)
+    (again / "report.html.new").mkdir()
+    commands = [
+        ["sample", run.path, "-n", 2, "--out", f"{under}.png"],
+        ["sample", run.path, "-n", 2, "--out", f"{under}.npz"],
+        ["sample", run.path, "-n", 2, "--out", under],
+        ["walk", run.path, "--out", f"{under}.gif"],
+        ["compare", run.path, run.path, "--out", f"{under}.png"],
+        ["compare", run.path, run.path, "--out", "a.foo"],
+        ["recipes", "quick", "--diagram", f"{under}.svg"],
+        ["report", again],
+    ]
+    for command in commands:
+        assert main([str(part) for part in command]) == 2, command
+        _, err = capsys.readouterr()
+        assert err.count("\n") == 1
+        assert "can't" in err
+        assert "should not happen" not in err
+
+
+def test_step_checkpoints_go_by_their_number(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "run", {})
+    names = ["last", "best-coverage", "step-000500", "step-999999", "step-1000000", "step-10000000"]
+    for name in names:
+        folder.write(name, {"counters": {"step": 1}})
+    assert folder.checkpoints() == names
+    (folder.checkpoint_path("last") / "state.json").unlink()
+    with pytest.raises(CheckpointError, match="; 10000000 is whole: `resume --from 10000000`, or `sample --checkpoint"):
+        folder.read("last")
+    folder.prune(2)
+    assert folder.checkpoints() == ["last", "best-coverage", "step-1000000", "step-10000000"]
+
+
+def test_the_samples_to_open_are_the_latest(tmp_path: Path) -> None:
+    (tmp_path / "samples").mkdir()
+    for step in (500, 999_999, 1_000_000):
+        (tmp_path / "samples" / f"{step:06d}.png").touch()
+    assert places(tmp_path) == [("samples", tmp_path / "samples" / "1000000.png")]
 
 
 def test_a_walk_is_an_animation_that_ends_where_it_begins(run: zerosum.Run, tmp_path: Path) -> None:
@@ -176,6 +262,8 @@ def test_a_fleet_has_a_model_and_a_row_for_each_label(tmp_path: Path) -> None:
     assert fleet.sample(2).shape == (4, 28, 28, 1)
     with np.load(zerosum.sample(fleet.path, 3, out=tmp_path / "fleet.npz")) as found:
         assert found["labels"].tolist() == [0, 0, 0, 1, 1, 1]
+    with Image.open(zerosum.sample(fleet.path, 65, out=tmp_path / "fleet.png")) as grid:
+        assert grid.size == (12 * (56 + 2) + 2, 11 * (56 + 2) + 2)  # 65 in a row are too many: all 130 in a square
     member = fleet.members["dogs"]
     assert member.info["recipe"]["only_class"] == "dogs"
     assert member.info["data"]["classes"] is None

@@ -102,6 +102,10 @@ def test_a_run_in_a_read_only_place_is_not_resumed_but_can_be_used(
     refused = nursery.run("resume", disk / "run", "--steps", "+4", "-q")
     assert refused.code == 2
     assert "can't be written (Read-only file system)" in refused.line
+    for command in ("sample", "report"):
+        refused = nursery.run(command, disk / "run")
+        assert refused.code == 2
+        assert "can't be written (Read-only file system)" in refused.line
     assert nursery.run("sample", disk / "run", "-n", 4, "--out", tmp_path / "grid.png").code == 0
     branched = nursery.run("resume", disk / "run", "--steps", "+4", "--out", tmp_path / "branch", "-q")
     assert branched.code == 0, branched.err

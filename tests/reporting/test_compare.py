@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from zerosum.errors import UserError
-from zerosum.reporting.compare import COLOURS, compare
+from zerosum.reporting.compare import COLOURS, SUFFIXES, compare
 
 from .conftest import RECIPE, about, step_event, usual_events
 
@@ -73,6 +73,26 @@ def test_the_picture_shows_what_the_caller_drew_for_each_run(runs: list[Path], t
 def test_without_a_drawer_the_latest_grids_are_shown(runs: list[Path], tmp_path: Path) -> None:
     compare(runs[:2], tmp_path / "two.png")
     assert np.asarray(Image.open(tmp_path / "two.png").convert("L"))[80:400].std() > 30
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("c.foo", r"'c\.foo'; expected a name that ends in \.png"),
+        ("c", "expected a name"),
+        ("file/c.png", r"file/c\.png can't be written \(Not a directory\)"),
+    ],
+)
+def test_a_picture_that_can_not_be_written_is_one_line(runs: list[Path], tmp_path: Path, name: str, words: str) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match=words):
+        compare(runs, tmp_path / name)
+
+
+def test_the_picture_goes_into_a_folder_that_is_made_for_it(runs: list[Path], tmp_path: Path) -> None:
+    for suffix in SUFFIXES:
+        compare(runs[:2], tmp_path / "new" / f"c{suffix}")
+        assert (tmp_path / "new" / f"c{suffix}").stat().st_size > 1000
 
 
 def test_a_missing_run_is_named(runs: list[Path], tmp_path: Path) -> None:

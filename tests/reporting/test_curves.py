@@ -13,6 +13,8 @@ from zerosum.reporting.curves import COLOURS, SOFT, inline, picture, write_curve
 from zerosum.reporting.history import History
 from zerosum.reporting.report import read_run
 
+from .conftest import usual_events
+
 MakeRun = Callable[..., Path]
 
 
@@ -52,6 +54,33 @@ def test_log_2_is_drawn_where_the_loss_is_cross_entropy_and_only_there(make_run:
 
     assert longest_row(recipe) > 200
     assert longest_row({**recipe, "game": {**recipe["game"], "loss": "wasserstein"}}) < 50
+
+
+def test_no_legend_runs_into_its_title_or_out_of_the_picture(make_run: MakeRun) -> None:
+    held = {
+        "samples": 100,
+        "d_real": 0.6,
+        "d_fake": 0.4,
+        "acc_real": 0.7,
+        "acc_fake": 0.6,
+        "dis_acc": 0.6,
+        "gan_acc": 0.4,
+    }
+    folder = make_run(events=[*usual_events(), {"event": "held_out", "step": 1000, **held}])
+    made = picture(list(charts(History.read(folder), read_run(folder)["recipe"]).values()))
+    made.canvas.draw()
+    entries = {}
+    for axes in made.axes:
+        title = axes._left_title.get_window_extent()
+        shown = axes.get_legend()
+        if shown is not None:
+            entries[axes.get_title(loc="left")] = len(shown.get_texts())
+            box = shown.get_window_extent()
+            assert axes.bbox.y1 <= box.y0 + 3 * made.dpi / 72
+            assert box.y1 <= title.y0
+            assert made.bbox.x0 <= box.x0 <= box.x1 <= made.bbox.x1
+            assert axes.bbox.width > 0.8 * made.bbox.width  # a legend that is too wide squeezes the curves
+    assert entries["What D says"] == 5
 
 
 def test_a_run_without_numbers_gets_no_pictures(tmp_path: Path) -> None:

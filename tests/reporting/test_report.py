@@ -128,7 +128,7 @@ class TestThePage:
         assert len(page.all("details")) == 3
         commands = [button["data-copy"] for button in page.all("button")]
         assert [str(command).split()[1] for command in commands] == ["sample", "walk", "resume", "resume", "report"]
-        assert str(commands[3]).endswith("--lr 2e-05")
+        assert str(commands[3]).endswith("--lr 2e-05 --minutes +5")  # a finished run has nothing left to branch into
 
 
 def contrast(one: str, other: str) -> float:
@@ -164,6 +164,8 @@ class TestRunsOfAllKinds:
         events[-1]["message"] = "G/adv is nan at step 100: try a smaller lr"
         page = Page(write_report(make_run(events=events)))
         assert reason in page.texts
+        commands = [str(button["data-copy"]) for button in page.all("button")]
+        assert commands[3].endswith("--lr 2e-05")  # the rest of the run is left
         assert "G/adv is nan at step 100: try a smaller lr" in page.text
 
     @pytest.mark.parametrize("info", [None, [], {}, {"recipe": None, "data": 3, "parent": "x", "horizon": []}])
@@ -180,6 +182,20 @@ class TestRunsOfAllKinds:
     def test_no_such_folder_is_an_error_of_one_line(self, tmp_path: Path) -> None:
         with pytest.raises(UserError, match="no run folder"):
             write_report(tmp_path / "none")
+
+    def test_a_page_that_can_not_be_written_is_an_error_of_one_line(self, make_run: MakeRun) -> None:
+        folder = make_run()
+        (folder / "report.html.new").mkdir()
+        with pytest.raises(
+            UserError, match=r"report\.html can't be written \(Is a directory\): copy the run to a place"
+        ):
+            write_report(folder)
+
+    def test_grids_of_a_run_without_events_go_by_their_number(self, make_run: MakeRun) -> None:
+        folder = make_run(events=[step_event(1)])
+        for name in ("1000000", "999999", "500000"):
+            Image.new("L", (8, 8)).save(folder / "samples" / f"{name}.png")
+        assert "Grid of samples that the generator drew at step 1,000,000" in str(Page(write_report(folder)).all("img"))
 
     def test_without_grids_or_with_broken_ones(self, make_run: MakeRun) -> None:
         folder = make_run(grids=False)

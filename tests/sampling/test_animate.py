@@ -112,7 +112,7 @@ def test_evenly_keeps_both_ends():
     assert set(np.diff(thinned)) == {10, 11}
 
 
-def test_evolution_enlarges_small_grids_and_goes_by_name(tmp_path):
+def test_evolution_enlarges_small_grids_and_goes_by_step(tmp_path):
     samples = tmp_path / "samples"
     samples.mkdir()
     for step, side, grey in [(500, 16, 100), (1000, 20, 160), (10_000, 40, 220)]:
@@ -124,6 +124,14 @@ def test_evolution_enlarges_small_grids_and_goes_by_name(tmp_path):
     assert shown[0][0, 0].mean() == pytest.approx(BACKGROUND, abs=6)  # 16 doubled leaves a border of 4
     assert shown[0][5, 5].mean() == pytest.approx(100, abs=6)
     assert shown[1][0, 0].mean() == pytest.approx(160, abs=6)
+
+
+def test_evolution_goes_on_after_the_millionth_step(tmp_path):
+    for step, grey in [(500_000, 60), (999_999, 120), (1_000_000, 180), (10_000_000, 240)]:
+        Image.new("L", (8, 8), grey).save(tmp_path / f"{step:06d}.png")
+    Image.new("L", (8, 8)).save(tmp_path / "mine.png")  # no grid of the run's
+    shown, _ = read(evolution(tmp_path, tmp_path / "evolution.webp"))
+    assert [round(picture.mean() / 60) for picture in shown] == [1, 2, 3, 4]
 
 
 def test_evolution_of_a_long_run_has_a_hundred_frames(tmp_path):

@@ -62,7 +62,8 @@ def compare(runs: Sequence[Path], out: Path | None = None, draw: Draw | None = N
     if out is not None:
         made = _picture(found, draw or _latest)
         with writing(out):
-            out.parent.mkdir(parents=True, exist_ok=True)
+            if not out.parent.exists():
+                out.parent.mkdir(parents=True, exist_ok=True)
             made.savefig(out)
     return [_row(run, found[0]) for run in found]
 

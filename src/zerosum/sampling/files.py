@@ -25,7 +25,8 @@ def replacing(path: PathLike) -> Iterator[Path]:
     path = Path(path)
     partial = _partial(path)
     with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.exists():  # below a file, what comes next says so more plainly
+            path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield partial
             partial.replace(path)

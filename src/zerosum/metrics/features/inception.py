@@ -43,14 +43,14 @@ class Inception(Extractor):
             raise UserError(
                 f"inception needs torch-fidelity, which can't be imported ({_few_words(error)}); "
                 "pip install 'zerosum[fid]' gets it with torchvision, and its first use downloads 91 MB of weights; "
-                "or use --features encoder, which needs neither"
+                "or use --network encoder, which needs neither"
             ) from None
         try:
             self._network = module.FeatureExtractorInceptionV3(self.name, LAYERS).eval()
         except (OSError, RuntimeError) as error:  # no network, or a download that was cut short
             raise UserError(
                 f"the weights of inception can't be had ({_few_words(error)}); expected a download of 91 MB: "
-                "try again with a network, or use --features encoder"
+                "try again with a network, or use --network encoder"
             ) from None
         self.checksum = checksum(self._network.state_dict())
 
