@@ -133,7 +133,7 @@ class Recipe:
     best: Literal["auto", "fid", "swd", "g-loss"] = "auto"  # auto: fid where a network for the data is at hand
     best_of: tuple[Literal["fid", "swd", "coverage"], ...] = ()  # figures that keep a checkpoint best-NAME too
     score_images: Positive = 50_000  # images between two scores
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0  # numpy's generators take no more
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0  # torch takes no more
 
     def __post_init__(self) -> None:
         given = [name for name in LENGTHS if getattr(self, name) is not None]

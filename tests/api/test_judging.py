@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import statistics
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,24 @@ def test_several_seeds_give_their_mean_and_deviation(run: Path) -> None:
     together = evaluate(run, n=200, seed=5, seeds=3, metrics=("swd",)).figures[0]
     assert together.value == pytest.approx(statistics.fmean(singles))
     assert together.error == pytest.approx(statistics.stdev(singles))
+
+
+def test_runs_are_ranked_with_their_uncertainty_and_equals_share_a_rank(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    better = tmp_path / "better"
+    zerosum.train("quick", data="digits", steps=150, out=better, settings={"batch": 16})
+    twin = tmp_path / "twin"
+    shutil.copytree(run, twin)
+    arguments = ["compare", str(run), str(better), str(twin), "--by", "fid", "-n", "300", "--seeds", "2", "--json"]
+    assert main(arguments) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert rows[0]["run"] == str(better)
+    assert [row["rank"] for row in rows] == [1, 2, 2]
+    assert rows[1]["fid"] == rows[2]["fid"]
+    assert all(row["error"] > 0 for row in rows)
+    assert main([*arguments[:4], "--by", "classes"]) == 2
+    assert "expected one of classifier-score, class-kl" in capsys.readouterr().err
 
 
 def test_a_damaged_cache_is_made_anew(

@@ -14,7 +14,7 @@ from zerosum.api.fleets import Fleet, resume_fleet, train_fleet
 from zerosum.api.generator import Generator, load
 from zerosum.api.habits import DEAD_MINUTES, Care
 from zerosum.api.run import Run
-from zerosum.api.using import compare, open_run, report, sample, walk
+from zerosum.api.using import compare, members, open_run, report, sample, walk
 from zerosum.engine.engine import Device, Engine, Precision
 from zerosum.engine.events import Bus, Listener
 from zerosum.errors import UserError
@@ -27,6 +27,7 @@ __all__ = [
     "Run",
     "compare",
     "load",
+    "members",
     "open_run",
     "report",
     "resume",

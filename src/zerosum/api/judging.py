@@ -239,3 +239,33 @@ def _store(run: Path, judgement: Judgement) -> None:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
     except OSError as error:
         raise UserError(f"{run / 'evaluations.jsonl'} can't be written: {error.strerror}") from None
+
+
+def rank(
+    runs: Sequence[PathLike], metric: str, *, against: str | None = None, n: int = 5_000, seeds: int = 3
+) -> list[dict[str, Any]]:
+    """Runs in the order of one figure, the best first: run, value, error (deviation over the seeds), floor, rank.
+
+    A run shares a rank with the one before it where their values lie within two errors of their difference. All are
+    judged against the same data: `against`, else those of the first. `UserError` where a run has no such figure.
+    """
+    if seeds < 2:
+        raise UserError(f"seeds is {seeds}; expected at least 2, since a rank needs an uncertainty")
+    rows = []
+    for run in runs:
+        judged = evaluate(run, against, n=n, seeds=seeds, metrics=(metric,))
+        against = against or judged.protocol.against
+        figure = next((figure for figure in judged.figures if figure.name == metric), None)
+        if figure is None:
+            raise UserError(
+                f"{metric} is a group of figures; expected one of {', '.join(f.name for f in judged.figures)}"
+            )
+        rows.append((figure, {"run": str(run), metric: figure.value, "error": figure.error, "floor": figure.floor}))
+    rows.sort(key=lambda row: -row[0].value if row[0].better == "higher" else row[0].value)
+    ranks: list[int] = []
+    for place, (figure, _) in enumerate(rows):
+        before = rows[place - 1][0]
+        error = ((figure.error or 0.0) ** 2 + (before.error or 0.0) ** 2) ** 0.5
+        tied = place > 0 and abs(figure.value - before.value) <= 2 * error
+        ranks.append(ranks[-1] if tied else place + 1)
+    return [{"rank": number, **row} for number, (_, row) in zip(ranks, rows, strict=True)]

@@ -119,16 +119,22 @@ def compare(runs: Sequence[PathLike], *, out: PathLike | None = "compare.png") -
     """
     from zerosum.reporting.compare import compare as comparing  # brings matplotlib
 
-    found = [member for path in runs for member in _runs(path)]
-    if len(found) < 2:
-        raise UserError("compare takes at least two runs, or a fleet: name another one")
+    found = members(runs)
 
     def picture(path: Path) -> Image.Image:
         generator = load(path)
         drawn = generator.sample(36 if len(generator.domain.shape) == 3 else 2500, seed=COMPARE_SEED)
         return montage(drawn) if drawn.ndim == 4 else scatter(drawn)
 
-    return comparing([run.path for run in found], None if out is None else Path(out), picture)
+    return comparing(found, None if out is None else Path(out), picture)
+
+
+def members(runs: Sequence[PathLike]) -> list[Path]:
+    """The folders of these runs, a fleet standing for its members; `UserError` where they are fewer than two."""
+    found = [member.path for path in runs for member in _runs(path)]
+    if len(found) < 2:
+        raise UserError("compare takes at least two runs, or a fleet: name another one")
+    return found
 
 
 def report(run: PathLike) -> Path:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,19 +19,37 @@ def compare(
         list[Path], typer.Argument(help="Two run folders or more; a fleet stands for its members.", metavar="RUN RUN…")
     ],
     out: Annotated[Path, typer.Option(help="The picture: grids from the same z, and curves.")] = Path("compare.png"),
+    by: Annotated[
+        str | None, typer.Option(help="Rank the runs by a figure of `eval`, such as fid, with its uncertainty.")
+    ] = None,
+    against: Annotated[str | None, typer.Option(help="With --by: the real data (default: the first run's).")] = None,
+    n: Annotated[int, typer.Option("-n", help="With --by: samples of each draw.", min=2)] = 5_000,
+    seeds: Annotated[int, typer.Option(help="With --by: draws of each run.", min=2)] = 3,
     json: options.Json = False,
 ) -> None:
-    """Compare runs: a table here, grids from the same z and curves in a picture."""
+    """Compare runs: a table here, grids from the same z and curves in a picture; ranked by a figure with --by."""
     from zerosum import api
 
+    if by is not None:
+        from zerosum.api.judging import rank
+
+        with undisturbed(json):
+            ranked = rank(api.members(runs), by, against=against, n=n, seeds=seeds)
+        _tell(ranked, json)
+        return
     with undisturbed(json):
         rows = api.compare(runs, out=out)
+    _tell(rows, json)
     if json:
-        document(rows)
         say(f"the picture is {out}")
     else:
-        header = list(dict.fromkeys(key for row in rows for key in row))
-        tell(
-            table([key.replace("_", " ") for key in header], [[number(row.get(key)) for key in header] for row in rows])
-        )
         tell(f"\n{out}")
+
+
+def _tell(rows: Sequence[Mapping[str, Any]], json: bool) -> None:
+    if json:
+        document(rows)
+        return
+    header = list(dict.fromkeys(key for row in rows for key in row))
+    cells = [[number(row.get(key)) for key in header] for row in rows]
+    tell(table([key.replace("_", " ") for key in header], cells))
