@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage, stats
 
-from zerosum.data import open_dataset
 from zerosum.errors import UserError
 from zerosum.metrics import coverage
 from zerosum.metrics.coverage import Manifold, RealManifold, manifolds
@@ -20,22 +19,9 @@ PROJECTION = np.random.default_rng(0).normal(size=(784, 32)) / 7
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-@pytest.fixture
-def rng() -> np.random.Generator:
-    return np.random.default_rng(5)
-
-
 @pytest.fixture(scope="module")
-def digits() -> tuple[np.ndarray, np.ndarray]:
-    """Images (9000, 28, 28) in [0, 1] and labels, in another order than the file's."""
-    split = open_dataset("digits").train
-    order = np.random.default_rng(0).permutation(len(split.samples))
-    return split.samples[order, :, :, 0] / 255.0, split.labels[order]
-
-
-@pytest.fixture(scope="module")
-def real(digits) -> RealManifold:
-    return RealManifold(features(digits[0][:1500]))
+def real(shuffled_digits) -> RealManifold:
+    return RealManifold(features(shuffled_digits[0][:1500]))
 
 
 def features(images: np.ndarray) -> np.ndarray:
@@ -193,8 +179,8 @@ def test_input_that_has_no_neighbours_is_named(rng):
         manifolds(real, real, neighbours=(0, 5))
 
 
-def test_fresh_real_digits_are_near_and_copies_of_real_digits_nearer(real, digits):
-    images, _ = digits
+def test_fresh_real_digits_are_near_and_copies_of_real_digits_nearer(real, shuffled_digits):
+    images, _ = shuffled_digits
     fresh, copied = real.score(features(images[1500:3000])), real.score(features(images[:1500]))
     assert scores(copied) == (1, 1, 6 / 5, 1)
     assert fresh.precision == pytest.approx(0.86, abs=0.03)
@@ -203,8 +189,8 @@ def test_fresh_real_digits_are_near_and_copies_of_real_digits_nearer(real, digit
     assert fresh.coverage == pytest.approx(0.96, abs=0.02)
 
 
-def test_dropped_classes_lower_recall_and_coverage_alone(real, digits):
-    images, labels = digits
+def test_dropped_classes_lower_recall_and_coverage_alone(real, shuffled_digits):
+    images, labels = shuffled_digits
     steps = [images[1500:][labels[1500:] < classes][:1500] for classes in (10, 8, 5, 2)]
     found = [real.score(features(step)) for step in steps]
     for more, less in itertools.pairwise(found):
@@ -214,8 +200,8 @@ def test_dropped_classes_lower_recall_and_coverage_alone(real, digits):
         assert less.density > more.density - 0.03
 
 
-def test_collapsed_duplicates_lower_recall_and_coverage_alone(real, digits):
-    fake = digits[0][1500:3000]
+def test_collapsed_duplicates_lower_recall_and_coverage_alone(real, shuffled_digits):
+    fake = shuffled_digits[0][1500:3000]
     found = [real.score(features(np.resize(fake[:kept], fake.shape))) for kept in (1500, 300, 50, 8)]
     assert found[0].recall > 0.8
     assert all(less.recall < 0.01 for less in found[1:])
@@ -225,8 +211,8 @@ def test_collapsed_duplicates_lower_recall_and_coverage_alone(real, digits):
         assert less.density > 0.85
 
 
-def test_noise_lowers_precision_density_and_coverage_but_not_recall(real, digits, rng):
-    fake = digits[0][1500:3000]
+def test_noise_lowers_precision_density_and_coverage_but_not_recall(real, shuffled_digits, rng):
+    fake = shuffled_digits[0][1500:3000]
     noise = rng.normal(size=fake.shape)
     found = [real.score(features(np.clip(fake + sigma * noise, 0, 1))) for sigma in (0, 0.1, 0.2, 0.4)]
     for better, worse in itertools.pairwise(found):
@@ -236,15 +222,15 @@ def test_noise_lowers_precision_density_and_coverage_but_not_recall(real, digits
         assert worse.recall > 0.8
 
 
-def test_shift_lowers_all_four(real, digits):
-    fake = digits[0][1500:3000]
+def test_shift_lowers_all_four(real, shuffled_digits):
+    fake = shuffled_digits[0][1500:3000]
     found = [real.score(features(np.roll(fake, pixels, axis=2))) for pixels in (0, 1, 2, 4)]
     for better, worse in itertools.pairwise(found):
         assert all(np.array(scores(worse)) < np.array(scores(better)) - 0.05)
 
 
-def test_blur_lowers_recall_while_its_fakes_stay_inside(real, digits):
-    fake = digits[0][1500:3000]
+def test_blur_lowers_recall_while_its_fakes_stay_inside(real, shuffled_digits):
+    fake = shuffled_digits[0][1500:3000]
     found = [real.score(features(ndimage.gaussian_filter(fake, (0, s, s)))) for s in (0, 0.5, 1)]
     for sharp, blurred in itertools.pairwise(found):
         assert blurred.recall < sharp.recall - 0.1

@@ -10,26 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import linalg, ndimage, stats
 
-from zerosum.data import open_dataset
 from zerosum.errors import UserError
 from zerosum.metrics import frechet
 from zerosum.metrics.frechet import Moments, extrapolated, frechet_distance, too_few
 
 PROJECTION = np.random.default_rng(0).normal(size=(784, 32)) / 7
 SEEDS = st.integers(0, 2**32 - 1)
-
-
-@pytest.fixture
-def rng() -> np.random.Generator:
-    return np.random.default_rng(5)
-
-
-@pytest.fixture(scope="module")
-def digits() -> tuple[np.ndarray, np.ndarray]:
-    """Images (9000, 28, 28) in [0, 1] and labels, in another order than the file's."""
-    split = open_dataset("digits").train
-    order = np.random.default_rng(0).permutation(len(split.samples))
-    return split.samples[order, :, :, 0] / 255.0, split.labels[order]
 
 
 def features(images: np.ndarray) -> np.ndarray:
@@ -210,16 +196,16 @@ def test_limit_of_too_few_samples_is_refused(rng):
         extrapolated(mixed(rng, 50, 3), reference, seed=0, points=1)
 
 
-def test_limit_of_real_digits_is_the_same_for_few_and_many(digits):
-    images, _ = digits
+def test_limit_of_real_digits_is_the_same_for_few_and_many(shuffled_digits):
+    images, _ = shuffled_digits
     reference = Moments.of(features(images[:1500]))
     few, many = (extrapolated(features(images[-count:]), reference, seed=0) for count in (1000, 7500))
     assert few.distance > 1.5 * many.distance
     assert few.limit == pytest.approx(many.limit, rel=0.25)
 
 
-def test_distance_grows_with_the_damage_to_real_digits(digits, rng):
-    images, labels = digits
+def test_distance_grows_with_the_damage_to_real_digits(shuffled_digits, rng):
+    images, labels = shuffled_digits
     real, fake = Moments.of(features(images[:1500])), images[1500:3000]
     noise = rng.normal(size=fake.shape)
     damaged = {

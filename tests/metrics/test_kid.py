@@ -10,24 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from zerosum.data import open_dataset
 from zerosum.errors import UserError
 from zerosum.metrics.kid import Kernel, kernel_distance
 
 PROJECTION = np.random.default_rng(0).normal(size=(784, 32)) / 7
-
-
-@pytest.fixture
-def rng() -> np.random.Generator:
-    return np.random.default_rng(5)
-
-
-@pytest.fixture(scope="module")
-def digits() -> tuple[np.ndarray, np.ndarray]:
-    """Images (9000, 28, 28) in [0, 1] and labels, in another order than the file's."""
-    split = open_dataset("digits").train
-    order = np.random.default_rng(0).permutation(len(split.samples))
-    return split.samples[order, :, :, 0] / 255.0, split.labels[order]
 
 
 def features(images: np.ndarray) -> np.ndarray:
@@ -143,8 +129,8 @@ def test_input_that_has_no_distance_is_named(rng):
             kernel_distance(real, real, seed=0, **wrong)
 
 
-def test_distance_grows_with_the_damage_to_real_digits(digits, rng):
-    images, labels = digits
+def test_distance_grows_with_the_damage_to_real_digits(shuffled_digits, rng):
+    images, labels = shuffled_digits
     real, fake = features(images[:1500]), images[1500:3000]
     noise = rng.normal(size=fake.shape)
     damaged = {

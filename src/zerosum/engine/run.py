@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 import zerosum.games.rules  # noqa: F401  (a run's recipe names its game)
 from zerosum.engine import checkpoint
 from zerosum.errors import CheckpointError, TrainingError, UserError
+from zerosum.runinfo import damaged, read_info
 from zerosum.spec import Recipe
 
 FORMAT = 1
@@ -52,17 +53,11 @@ class RunFolder:
         """The run in that folder; `UserError` where there is none."""
         if path.is_file():
             checkpoint.refuse_pickle(path)
+        info = read_info(path)
         try:
-            info = json.loads((path / "run.json").read_bytes())
             version = int(info["format"])
-        except (FileNotFoundError, NotADirectoryError):
-            if (path / "fleet.json").exists():
-                raise UserError(f"{path} is a fleet; expected a single run: name one of the folders in it") from None
-            raise UserError(f"{path} is not the folder of a run: it has no run.json") from None
-        except OSError as error:
-            raise UserError(f"{path / 'run.json'} can't be read: {error.strerror}") from None
         except (ValueError, KeyError, TypeError):
-            raise UserError(f"{path / 'run.json'} is damaged: it does not describe a run") from None
+            raise damaged(path) from None
         if version > FORMAT:
             raise UserError(
                 f"{path} was written by a newer zerosum (format {version}; this one reads {FORMAT}): update"

@@ -23,6 +23,7 @@ from zerosum.reporting.facts import LOGGED, duration, sentences, tail
 from zerosum.reporting.history import History, step_of
 from zerosum.reporting.pictures import animation, grid_files, latest_grid, strip
 from zerosum.reporting.words import words
+from zerosum.runinfo import read_info
 from zerosum.types import PathLike
 
 QUIET = 120  # seconds without an event, after which a run without an end counts as cut off
@@ -32,10 +33,9 @@ REASONS = ("finished", "stopped", "diverged", "failed")
 def read_run(run_folder: PathLike) -> dict[str, Any]:
     """run.json as it stands; empty where it is missing or no JSON object."""
     try:
-        fields = json.loads((Path(run_folder) / "run.json").read_bytes())
-    except (OSError, ValueError):
+        return read_info(run_folder)
+    except UserError:
         return {}
-    return fields if isinstance(fields, dict) else {}
 
 
 def write_report(run_folder: PathLike, verdict: Mapping[str, Any] | None = None) -> Path:
