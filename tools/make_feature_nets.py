@@ -175,7 +175,7 @@ def make(name: str) -> None:
         "data": f"the train split of {plan.data} ({len(data.train):,} images; {plan.licence})",
         "classes": data.classes,
         "seed": SEED,
-        "training": f"{EPOCHS} epochs of batches of {BATCH}, SGD with one cycle up to {LEARNING_RATE}, averaged weights",
+        "training": f"{EPOCHS} epochs of batches of {BATCH}, SGD, one cycle up to {LEARNING_RATE}, averaged weights",
         "test_accuracy": round(right, 2),
         "test_images": len(data.held_out),
         "made_by": f"python tools/make_feature_nets.py {name}",
