@@ -125,7 +125,9 @@ def parent(nursery: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = options(width=4, batch=4, n_critic=2, grid=4, keep_at="[4]", score_images=8)
     stopped = nursery.run("train", "wgan-gp", "--data", "digits", "--steps", 12, *settings, "--out", run, "-q")
     assert stopped.code == 0
-    assert RunFolder.open(run).checkpoints() == ["last", "previous", "best", "step-000004"]
+    # Whether its last score was better than the first, which leaves a `second`, is up to the machine's arithmetic.
+    names = [name for name in RunFolder.open(run).checkpoints() if name != "second"]
+    assert names == ["last", "previous", "best", "step-000004"]
     return run
 
 
@@ -208,7 +210,7 @@ def test_from_best_begins_where_the_best_was(nursery: Any, parent: Path, tmp_pat
 def test_an_unknown_checkpoint_is_one_line_with_those_that_are_there(name: str, nursery: Any, parent: Path) -> None:
     refused = nursery.run("resume", parent, "--from", name)
     assert refused.code == 2
-    assert "it has: last, previous, best, step-000004" in refused.line
+    assert f"it has: {', '.join(RunFolder.open(parent).checkpoints())}" in refused.line
 
 
 @pytest.mark.parametrize(
