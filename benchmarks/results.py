@@ -235,7 +235,8 @@ def machine() -> str:
 def write_page() -> None:
     """docs/results.md from the rows that are there."""
     rows = {path.stem: json.loads(path.read_text()) for path in ROWS.glob("*.json")}
-    lines = [HEAD]
+    quality = ROWS / "quality.md"  # benchmarks/quality.py writes it
+    lines = [TITLE, *([quality.read_text(), "![curves](results/quality.png)", ""] if quality.exists() else []), HEAD]
     for row in PLAN:
         if row.name in rows:
             lines += table_row(rows[row.name])
@@ -245,7 +246,8 @@ def write_page() -> None:
     (ROOT / "docs" / "results.md").write_text("\n".join(lines) + "\n")
 
 
-HEAD = """# Results
+TITLE = "# Results\n"
+HEAD = """## Every recipe at its own length
 
 Real runs, made by `python benchmarks/results.py`, which says how to make them again. Figures at the end of a run are
 means over its last twenty logged steps. `best` is the lowest score and its step: the sliced Wasserstein distance
@@ -283,7 +285,7 @@ def section(plan: Row, row: dict[str, Any]) -> list[str]:
     )
     lines = [
         "",
-        f"## {row['name']}",
+        f"### {row['name']}",
         "",
         f"`{row['command']}` on {row['threads']} thread{'s' if row['threads'] > 1 else ''} of {row['machine']}:",
         f"{row['steps']:,} {share(row)}steps, {row['passes']:g} passes over the data, {row['minutes']:g} minutes.",

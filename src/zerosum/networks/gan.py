@@ -13,7 +13,7 @@ import math
 from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
-from zerosum.networks.layers import Maxout, output_activation, uniform_init
+from zerosum.networks.layers import Maxout, output_activation, relu_layers, uniform_init
 from zerosum.types import Domain
 
 
@@ -37,17 +37,9 @@ class GanGenerator(nn.Module):
         images = len(domain.shape) == 3
         self.z_dim = z_dim if images else points_z_dim
         hidden = width if images else points_width
-        layers: list[nn.Module] = [
-            nn.Linear(self.z_dim, hidden),
-            nn.ReLU(),
-            nn.Linear(hidden, hidden),
-            nn.ReLU(),
-            nn.Linear(hidden, math.prod(domain.shape)),
-        ]
+        self.layers = relu_layers(self.z_dim, hidden, hidden, math.prod(domain.shape))
         if images:
-            layers += [output_activation(domain), nn.Unflatten(1, domain.shape)]
-        self.layers = nn.Sequential(*layers)
-        if images:
+            self.layers.extend([output_activation(domain), nn.Unflatten(1, domain.shape)])
             uniform_init(self, 0.05)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
@@ -87,13 +79,7 @@ class GanDiscriminator(nn.Module):
             )
             uniform_init(self, 0.005)
         else:
-            self.layers = nn.Sequential(
-                nn.Linear(inputs, points_width),
-                nn.ReLU(),
-                nn.Linear(points_width, points_width),
-                nn.ReLU(),
-                nn.Linear(points_width, 1),
-            )
+            self.layers = relu_layers(inputs, points_width, points_width, 1)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         logits: Tensor = self.layers(x)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -57,6 +58,14 @@ class SameConvTranspose(nn.ConvTranspose2d):
         # Torch cuts as much after as before; Keras cuts the odd row and column after.
         full = super().forward(input, output_size)
         return full[:, :, : input.shape[2] * self.stride[0], : input.shape[3] * self.stride[1]]
+
+
+def relu_layers(*sizes: int) -> nn.Sequential:
+    """Linear layers from each size to the next, with a ReLU between two."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(sizes):
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
 
 
 def keras_init(network: nn.Module) -> None:

@@ -1,0 +1,258 @@
+"""How good is each recipe, and after how long? Every figure by `zerosum eval`, every run by `zerosum train`.
+
+    python benchmarks/quality.py                  the rows that are not there yet, one after the other
+    python benchmarks/quality.py toys mnist       those of these groups
+    python benchmarks/quality.py quick-mnist      these rows
+    python benchmarks/quality.py --table          no training: the page from the rows that are there
+
+A row is a training judged at one or more lengths: its run in runs/quality is trained to the first, judged, and gone on
+with. Each judgement is a line of docs/results/quality.jsonl as soon as it is made; to make one anew, delete its line.
+A killed training is resumed. Two rows may be trained at the same time, a thread each, by two calls of this script.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import results
+from results import ROOT, machine
+
+RUNS, LINES = ROOT / "runs" / "quality", ROOT / "docs" / "results" / "quality.jsonl"
+FRAGMENT, CURVE = ROOT / "docs" / "results" / "quality.md", ROOT / "docs" / "results" / "quality.png"
+SEEDS = range(10)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One training: its group, and the minutes after which it is judged, by which figures."""
+
+    name: str
+    group: str
+    arguments: tuple[str, ...]
+    minutes: tuple[float, ...]
+    metrics: tuple[str, ...] = ("fid",)
+    samples: int = 10_000
+
+
+def plan() -> list[Row]:
+    rows = []
+    for data in ("ring", "grid"):
+        for seed in SEEDS:
+            told = ("quick-points", "--data", data, "--seed", str(seed))
+            rows.append(Row(f"{data}-{seed}", "toys", told, (3,), ("modes",), 2500))
+    rows.append(Row("stacked", "stacked", ("quick", "--data", "stacked"), (60,), ("modes",), 26_000))
+    # The rates of quick fall over the run, so each of its lengths is a run of its own.
+    for minutes in (2, 10, 30):
+        for name, more in (("quick", ()), ("quick-unlabelled", ("--set", "classes=ignored"))):
+            if minutes < 30 or not more:
+                told = ("quick", "--data", "mnist", *more)
+                rows.append(Row(f"{name}-mnist-{minutes}", "mnist", told, (minutes,)))
+    for recipe in ("gan", "mlp", "dcgan-smooth", "dcgan-lite", "dcgan-k2", "dcgan-digits", "lsgan", "wgan", "wgan-gp"):
+        lengths = (2, 10, 30) if recipe in ("dcgan-lite", "dcgan-digits") else (2, 10)
+        rows.append(Row(f"{recipe}-mnist", "mnist", (recipe, "--data", "mnist"), lengths))
+    rows.append(Row("quick-fashion-mnist", "fashion-mnist", ("quick", "--data", "fashion-mnist"), (10,)))
+    others = ("gan", "mlp", "dcgan-lite", "dcgan-digits", "lsgan", "wgan-gp")
+    told = {recipe: (recipe, "--data", "fashion-mnist") for recipe in others}
+    return rows + [Row(f"{recipe}-fashion-mnist", "fashion-mnist", told[recipe], (10,)) for recipe in others]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", nargs="*", help="names of rows or of groups: toys, stacked, mnist, fashion-mnist")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--table", action="store_true", help="only write the page")
+    options = parser.parse_args()
+    known = {row.name for row in plan()} | {row.group for row in plan()}
+    if not known.issuperset(options.rows):
+        parser.error(f"no row or group {', '.join(sorted(set(options.rows) - known))}")
+    for row in plan():
+        if not options.table and (not options.rows or {row.name, row.group} & set(options.rows)):
+            for minutes in row.minutes:
+                if (row.name, minutes) not in {(line["name"], line["minutes"]) for line in lines()}:
+                    measure(row, minutes, options.threads)
+                    write()
+    write()
+
+
+def lines() -> list[dict[str, Any]]:
+    """What has been measured."""
+    return [json.loads(line) for line in LINES.read_text().splitlines()] if LINES.exists() else []
+
+
+def measure(row: Row, minutes: float, threads: int) -> None:
+    """Train a row up to that length, judge it, and append the line."""
+    print(row.name, minutes, flush=True)
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    zerosum, run = [sys.executable, "-m", "zerosum"], RUNS / row.name
+    if not run.exists():
+        train = [*zerosum, "train", *row.arguments, "--minutes", f"{minutes:g}", "--out", str(run), "-q"]
+        subprocess.run(train, check=True, env=environment, stdout=subprocess.DEVNULL)
+    elif not results.is_whole(run):
+        subprocess.run([*zerosum, "resume", str(run), "-q"], check=True, env=environment, stdout=subprocess.DEVNULL)
+    if (left := minutes - results.minutes(run)) > 0.05:
+        more = [*zerosum, "resume", str(run), "--minutes", f"+{left:g}", "-q"]
+        subprocess.run(more, check=True, env=environment, stdout=subprocess.DEVNULL)
+    judge = [*zerosum, "eval", str(run), "-n", str(row.samples), "--json"]
+    judge += [part for metric in row.metrics for part in ("--metric", metric)]
+    answer = subprocess.run(judge, check=True, env=environment, capture_output=True, text=True)
+    told, said = json.loads(answer.stdout), results.events(run)
+    end = [event for event in said if event["event"] == "end"][-1]
+    line = {
+        "name": row.name,
+        "minutes": minutes,
+        "command": f"zerosum train {' '.join(row.arguments)} --minutes {row.minutes[0]:g}",
+        "threads": threads,
+        "machine": machine(),
+        "trained": round(end["seconds"] / 60, 2),
+        "images": end["images"],
+        "figures": {figure["name"]: round(figure["value"], 4) for figure in told["figures"]},
+        "floors": {figure["name"]: figure["floor"] for figure in told["figures"]},
+        "protocol": {name: told["protocol"][name] for name in ("checkpoint", "ema", "samples", "split", "network")},
+        "scores": scores(said),
+    }
+    LINES.parent.mkdir(parents=True, exist_ok=True)
+    with LINES.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def scores(said: list[dict[str, Any]]) -> list[tuple[float, float]]:
+    """(minutes, value) of each score that was taken during the training."""
+    seconds, found = 0.0, []
+    for event in said:
+        if event["event"] == "step":
+            seconds = event["seconds"]
+        elif event["event"] == "score":
+            found.append((round(seconds / 60, 2), round(event["value"], 2)))
+    return found
+
+
+def write() -> None:
+    """The fragment for docs/results.md with its curves, and that page."""
+    told = lines()
+    parts = [HEAD, *toys(told), *stacked(told)]
+    for group in ("mnist", "fashion-mnist"):
+        parts += distances(group, told)
+    FRAGMENT.write_text("\n".join(parts) + "\n")
+    draw([line for line in told if line["name"] in named("mnist")])
+    results.write_page()
+
+
+def named(group: str) -> set[str]:
+    return {row.name for row in plan() if row.group == group}
+
+
+def toys(told: list[dict[str, Any]]) -> list[str]:
+    """A line for each toy: how many seeds reach what, and the worst of them."""
+    rows = [
+        "",
+        "| toy | seeds | modes, the fewest | high quality: mean (least) | reverse KL: mean (most) |",
+        "|---|---|---|---|---|",
+    ]
+    for data in ("ring", "grid"):
+        found = [line for line in told if line["name"].startswith(f"{data}-") and line["name"] in named("toys")]
+        if found:
+            modes, quality, kl = (
+                [line["figures"][name] for line in found] for name in ("modes", "high-quality", "reverse-kl")
+            )
+            command = f"zerosum train quick-points --data {data} --seed S"
+            rows.append(
+                f"| {data}: `{command}` | {len(found)} | {min(modes):g} of {found[0]['floors']['modes']:g} | "
+                f"{statistics.fmean(quality):.2%} ({min(quality):.2%}) | "
+                f"{statistics.fmean(kl):.4f} ({max(kl):.4f}) |"
+            )
+    return rows
+
+
+def stacked(told: list[dict[str, Any]]) -> list[str]:
+    rows = []
+    for line in told:
+        if line["name"] in named("stacked"):
+            figures = line["figures"]
+            rows += [
+                "",
+                f"Stacked-MNIST: `{line['command']}` on {threads(line)} covers {figures['modes']:g} of 1,000 modes "
+                f"after {line['trained']:g} minutes, with a KL of {figures['modes-kl']:.3f}, by "
+                f"{line['protocol']['samples']:,} samples. Published (R3GAN's and PacGAN's tables): DCGAN 99 and "
+                "3.40, VEEGAN 150 and 2.95, PacDCGAN2 1000 and 0.06, R3GAN 1000 and 0.029.",
+            ]
+    return rows
+
+
+def distances(group: str, told: list[dict[str, Any]]) -> list[str]:
+    """The Frechet distance of each recipe by the minutes that it was trained."""
+    found: dict[str, dict[float, dict[str, Any]]] = {}
+    for line in told:
+        if line["name"] in named(group):
+            found.setdefault(shown(line["command"]), {})[line["minutes"]] = line
+    if not found:
+        return []
+    lengths = sorted({minutes for by in found.values() for minutes in by})
+    some = next(iter(next(iter(found.values())).values()))
+    network = some["protocol"]["network"]
+    rows = [
+        "",
+        f"Frechet distance by `{network}` on {group}, 10,000 samples to its {some['protocol']['split']} images; "
+        f"two halves of the real ones are {some['floors']['fid']:.2f} apart.",
+        "",
+        f"| command | {' | '.join(f'{minutes:g} min' for minutes in lengths)} | images by then |",
+        f"|---|{'---|' * len(lengths)}---|",
+    ]
+    last = {command: by[max(by)] for command, by in found.items()}
+    for command in sorted(found, key=lambda command: last[command]["figures"]["fid"]):
+        cells = [f"{found[command][m]['figures']['fid']:.2f}" if m in found[command] else "" for m in lengths]
+        rows.append(f"| `{command}` | {' | '.join(cells)} | {last[command]['images']:,} |")
+    return rows
+
+
+def shown(command: str) -> str:
+    """A command without its length, which the table's columns give."""
+    return command.rpartition(" --minutes")[0]
+
+
+def threads(line: dict[str, Any]) -> str:
+    return f"{line['threads']} thread{'s' if line['threads'] > 1 else ''} of {line['machine']}"
+
+
+def draw(told: Iterable[dict[str, Any]]) -> None:
+    """The scores on the way as thin lines, the judgements as points."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    by: dict[str, list[dict[str, Any]]] = {}
+    for line in told:
+        by.setdefault(shown(line["command"]).removeprefix("zerosum train "), []).append(line)
+    for number, (name, found) in enumerate(sorted(by.items())):
+        colour = f"C{number % 10}"
+        for line in found:
+            if line["scores"]:
+                axes.plot(*zip(*line["scores"], strict=True), color=colour, linewidth=0.8)
+        points = sorted((line["minutes"], line["figures"]["fid"]) for line in found)
+        axes.plot(*zip(*points, strict=True), "o", color=colour, label=name)
+    axes.set(xscale="log", yscale="log", xlabel="minutes of training", ylabel="Frechet distance (digits-net)")
+    axes.grid(alpha=0.3)
+    if by:
+        axes.legend(fontsize=8)
+        figure.savefig(CURVE, dpi=100)
+
+
+HEAD = """## How good, after how long?
+
+By `python benchmarks/quality.py`, which says how to make a row again: every run by `zerosum train`, every figure by
+`zerosum eval` (the best checkpoint, the average of G where the recipe keeps one), with the protocol that it states.
+Runs of one thread; minutes are of training, with its scores and pictures. Toys as in PacGAN (arXiv 1712.04086): eight
+Gaussians of sigma 0.01 on a circle of radius 1, and 25 of sigma 0.05 on a grid of spacing 2; 2,500 samples, and one
+within 3 sigma of a mode is of high quality, as are 98.9% of real ones. Its table has GAN with 6.3 of 8 and 17.3 of 25
+modes, PacGAN4 with 24.8 of 25 and a reverse KL of 0.04."""
+
+
+if __name__ == "__main__":
+    main()

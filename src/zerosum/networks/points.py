@@ -1,0 +1,47 @@
+"""For 2-D points, such as `ring` and `grid`: multilayer perceptrons of ReLU layers."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor, nn
+
+from zerosum.errors import UserError
+from zerosum.networks import NETWORKS
+from zerosum.networks.layers import relu_layers
+from zerosum.types import Domain
+
+
+def require_points(domain: Domain, network: str) -> None:
+    """`UserError` for images."""
+    if len(domain.shape) != 1:
+        raise UserError(f"network {network} makes points, and the data are images; take recipe quick for images")
+
+
+@NETWORKS.register("points-generator")
+class PointsGenerator(nn.Module):
+    """z (N, z_dim) to points (N, dimensions), by `depth` hidden layers of `width`."""
+
+    def __init__(self, domain: Domain, *, z_dim: int = 2, width: int = 256, depth: int = 2) -> None:
+        super().__init__()
+        require_points(domain, "points-generator")
+        self.z_dim = z_dim
+        self.layers = relu_layers(z_dim, *[width] * depth, math.prod(domain.shape))
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        points: Tensor = self.layers(z)
+        return points
+
+
+@NETWORKS.register("points-discriminator")
+class PointsDiscriminator(nn.Module):
+    """Points (N, dimensions) to logits (N,), by `depth` hidden layers of `width`."""
+
+    def __init__(self, domain: Domain, *, width: int = 128, depth: int = 2) -> None:
+        super().__init__()
+        require_points(domain, "points-discriminator")
+        self.layers = relu_layers(math.prod(domain.shape), *[width] * depth, 1)
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        logits: Tensor = self.layers(x)
+        return logits.flatten()
