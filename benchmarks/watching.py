@@ -76,7 +76,7 @@ BROKEN = [
         "g-lr-50",
         "G's learning rate times 50",
         ("oscillating", "mode collapse", "D winning", "not learning", "diverged"),
-        (DCGAN, "mnist", {**HALF, "G.lr": 1e-2}),
+        (MLP, "mnist", {"G.lr": 1e-2}),  # dcgan-digits learns with it, to a Frechet distance of 9 in this time
         (MLP, "mnist", {"G.lr": 1e-2}),
     ),
     *broken(
@@ -111,8 +111,8 @@ BROKEN = [
         "saturating",
         "a saturating loss with a strong D",
         ("D winning",),
-        (MLP, "mnist", {"loss": "saturating", "n_critic": 5, "D.lr": 1e-3}),
-        (DCGAN, "mnist", {**HALF, "loss": "saturating", "n_critic": 5, "D.lr": 1e-3}),
+        (DCGAN, "mnist", {**HALF, "loss": "saturating", "n_critic": 2, "D.lr": 1e-3}),  # mlp learns with 5 and 1e-3
+        (DCGAN, "mnist", {**HALF, "loss": "saturating", "n_critic": 2, "D.lr": 1e-3}),
     ),
     *broken(
         "beta1-0.99",

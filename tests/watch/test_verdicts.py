@@ -15,7 +15,7 @@ from zerosum.watch.watching import Watch, replay
 
 FALLING = (100.0, 60.0, 40.0, 30.0, 25.0, 22.0)
 STUCK = (100.0, 99.0, 104.0, 101.0, 100.0, 103.0)
-PLAYERS = ("D", "G")
+SURE = {"acc_real": 1.0, "acc_fake": 1.0, "separation": 15.0}
 
 
 def judged(events: list[dict[str, Any]], recipe: dict[str, Any]) -> Watch:
@@ -26,6 +26,9 @@ SIGNS: list[tuple[str, dict[str, Any]]] = [
     ("learning", {"scores": FALLING}),
     ("balanced", {"scores": (100.0, 30.0, 20.0, 21.0, 20.5, 21.0, 20.8)}),
     ("D winning", {"steps": {"acc_real": 1.0, "acc_fake": 0.99, "separation": 6.0}, "scores": STUCK}),
+    # Samples that look alike because D was sure before G had learned anything; and one flat image, which is a collapse.
+    ("D winning", {"steps": SURE, "exams": {"spread": 0.1, "nearest": 0.15, "reach": 0.3}, "scores": STUCK}),
+    ("mode collapse", {"steps": SURE, "exams": {"spread": 0.0, "nearest": 0.0, "reach": 0.0}, "scores": STUCK}),
     ("D winning", {"steps": {"grad_norm": {"D": 0.1, "G": None}}, "scores": FALLING}),
     ("G winning", {"steps": {"acc_real": 0.3, "acc_fake": 0.2, "separation": -1.0}, "scores": STUCK}),
     ("G winning", {"steps": {"grad_norm": {"D": None, "G": 1.0}}, "scores": STUCK}),
@@ -115,9 +118,21 @@ def test_advice_has_the_runs_own_numbers(story: Any, recipe: Any) -> None:
     watch = judged(story(steps=sure, scores=STUCK), recipe)
     assert watch.verdict is not None
     commands = [tried.command for tried in watch.verdict.advice]
-    assert commands[:2] == [
+    assert commands == [
+        "zerosum resume RUN --from best --set D.lr=0.0002",  # G's, of which it is fifty times
         "zerosum resume RUN --set loss=non-saturating",
         "zerosum resume RUN --from best --set D.lr=0.001",
+    ]
+
+
+@pytest.mark.parametrize("signs", [{"exams": {"spread": 0.05, "nearest": 0.01}, "scores": STUCK}, {"scores": STUCK}])
+def test_what_stands_out_in_the_settings_is_advised_first(signs: Any, story: Any, recipe: Any) -> None:
+    recipe["players"]["G"] |= {"lr": 1e-2, "betas": [0.99, 0.999]}
+    watch = judged(story(**signs), recipe)
+    assert watch.verdict is not None
+    assert [tried.command for tried in watch.verdict.advice][:2] == [
+        "zerosum resume RUN --from best --beta1 0.5",
+        "zerosum resume RUN --from best --set G.lr=0.0002",
     ]
 
 

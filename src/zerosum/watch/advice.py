@@ -14,6 +14,8 @@ from zerosum.watch.rules import Finding
 from zerosum.watch.signals import Signals
 from zerosum.watch.verdict import Advice
 
+USUAL_BETA1 = 0.9  # Adam's own; more is never meant for a GAN
+FAR_APART = 8  # times one player's rate the other's, from where it is the first suspect
 CROSS_ENTROPY = ("saturating", "non-saturating")
 Fields = Mapping[str, Any]
 
@@ -30,6 +32,17 @@ def _diverged(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice
         yield Advice("penalty", "zerosum resume RUN --set r1=1")
 
 
+def _settings(recipe: Fields) -> Iterator[Advice]:
+    """What stands out in the run's own settings, which comes before anything else."""
+    if _beta1(recipe) > USUAL_BETA1:
+        yield Advice("beta1", "zerosum resume RUN --from best --beta1 0.5")
+    rate = {player: _lr(recipe, player) for player in ("D", "G")}
+    if rate["D"] >= FAR_APART * rate["G"]:
+        yield Advice("apart.D", f"zerosum resume RUN --from best --set D.lr={rate['G']:.2g}")
+    if rate["G"] >= FAR_APART * rate["D"]:
+        yield Advice("apart.G", f"zerosum resume RUN --from best --set G.lr={rate['D']:.2g}")
+
+
 def _d_winning(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
     if "G" in now.silent:
         yield Advice("wake.G", f"zerosum resume RUN --set G.frozen=false{_awake(recipe, 'G')}")
@@ -37,6 +50,7 @@ def _d_winning(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advic
     if any(found.key == "range" for found in finding.evidence):
         yield Advice("range", f"zerosum data show {recipe.get('data')}")
         return
+    yield from _settings(recipe)
     if _game(recipe, "loss") == "saturating":
         yield Advice("non-saturating", "zerosum resume RUN --set loss=non-saturating")
     if _game(recipe, "n_critic", 1) > 1 and _game(recipe, "loss") != "wasserstein":
@@ -59,6 +73,7 @@ def _g_winning(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advic
 
 
 def _mode_collapse(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
+    yield from _settings(recipe)
     yield Advice("lower.both", f"zerosum resume RUN --from best {_rates(recipe, 0.25)}")
     if not _game(recipe, "r1") and not _game(recipe, "gp"):
         yield Advice("penalty", "zerosum resume RUN --from best --set r1=1")
@@ -66,7 +81,8 @@ def _mode_collapse(finding: Finding, now: Signals, recipe: Fields) -> Iterator[A
 
 
 def _oscillating(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
-    if _beta1(recipe) > 0.5:
+    yield from _settings(recipe)
+    if 0.5 < _beta1(recipe) <= USUAL_BETA1:
         yield Advice("beta1", "zerosum resume RUN --beta1 0.5")
     yield Advice("lower.both", f"zerosum resume RUN --from best {_rates(recipe, 0.25)}")
     if not recipe.get("ema"):
@@ -77,7 +93,8 @@ def _not_learning(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Ad
     if any(found.key == "labels" for found in finding.evidence):
         yield Advice("labels", f"zerosum data show {recipe.get('data')}")
         return
-    if _beta1(recipe) > 0.5:
+    yield from _settings(recipe)
+    if 0.5 < _beta1(recipe) <= USUAL_BETA1:
         yield Advice("beta1", "zerosum resume RUN --beta1 0.5")
     yield Advice("lower.both", f"zerosum resume RUN {_rates(recipe, 0.25)}")
     yield Advice("look", f"zerosum data show {recipe.get('data')}")

@@ -74,6 +74,8 @@ TEXTS = {
     "advice.lower.both": "Lower both learning rates.",
     "advice.lower.D": "Lower D's learning rate.",
     "advice.lower.G": "Lower G's learning rate.",
+    "advice.apart.D": "D learns at many times G's rate: give both the same.",
+    "advice.apart.G": "G learns at many times D's rate: give both the same.",
     "advice.penalty": "Give D a gradient penalty (R1), which keeps it smooth.",
     "advice.wake.G": "Let G learn.",
     "advice.wake.D": "Let D learn.",

@@ -77,6 +77,8 @@ TEXTS = {
     "advice.lower.both": "Giảm learning rate của cả hai.",
     "advice.lower.D": "Giảm learning rate của D.",
     "advice.lower.G": "Giảm learning rate của G.",
+    "advice.apart.D": "Learning rate của D gấp nhiều lần của G: hãy cho hai bên bằng nhau.",
+    "advice.apart.G": "Learning rate của G gấp nhiều lần của D: hãy cho hai bên bằng nhau.",
     "advice.penalty": "Thêm gradient penalty (R1) cho D để nó trơn hơn.",
     "advice.wake.G": "Cho G học.",
     "advice.wake.D": "Cho D học.",
