@@ -87,6 +87,8 @@ def test_answers_within_half_a_second_and_without_torch(line: str, tmp_path: Pat
         ("train dcgan-lite --data folder:nowhere", ["nowhere", "folder, tar or zip"]),
         ("train dcgan-faces", ["--data folder:PATH"]),
         ("train dcgan-lite --data ring", ["ring", "points"]),
+        ("train quick-points --data digits", ["digits", "images"]),
+        ("train gan --data ring --size 28", ["ring", "no size"]),
         ("train dcgan-lite --data digits --keep 0", ["--keep", "1"]),
         ("train dcgan-lite --device tpu", ["--device", "cpu", "cuda"]),
         ("train dcgan-lite --learning-rate 1", ["--learning-rate"]),

@@ -20,9 +20,10 @@ Box = tuple[float, float, float, float, str]
 
 def picture(name: str) -> str:
     told = recipe(name)
-    size = told.size or told.sizes[-1]
     classes = None if told.classes == "ignored" else 10
-    domain = Domain(shape=(told.channels or 3, size, size), classes=classes, value_range=told.value_range)
+    size = told.size or (told.sizes or [0])[-1]
+    shape = (2,) if told.kind == "points" else (told.channels or 3, size, size)
+    domain = Domain(shape=shape, classes=classes, value_range=told.value_range)
     return diagram(name, {key: describe_player(player, domain) for key, player in told.players.items()})
 
 

@@ -40,6 +40,8 @@ def find_data(recipe: Recipe, source: str | None) -> Dataset:
         raise UserError(
             f"{recipe.name} learns {recipe.kind}, and {wanted} is made of {dataset.kind}: name other --data"
         )
+    if dataset.kind == "points" and recipe.size is not None:
+        raise UserError(f"{wanted} is made of points, which have no size: leave --size out")
     if recipe.classes == "required" and dataset.classes is None:
         raise UserError(f"{recipe.name} needs classes, and {wanted} has none: put each class into a folder of its own")
     return dataset if recipe.only_class is None else one_class(dataset, recipe.only_class, recipe)
