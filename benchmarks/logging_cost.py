@@ -9,7 +9,6 @@ loop does it. A log is due every 50 steps or 2 seconds, so its share of the time
 
 from __future__ import annotations
 
-import json
 import statistics
 import tempfile
 import time
@@ -19,6 +18,7 @@ from typing import Any
 import torch
 
 from results import machine
+from sections import write_section
 from zerosum import recipes
 from zerosum.api.assemble import assemble, describe_data, domain_of, find_data, settle
 from zerosum.api.habits import Care, habits, open_bus
@@ -77,18 +77,13 @@ def main() -> None:
                 f"log {1e3 * row['log']:6.2f} ms   share {row['share']:.2%}",
                 flush=True,
             )
-    out = Path(__file__).resolve().parents[1] / "docs" / "benchmarks" / "logging.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
     about = {"machine": machine(), "threads": torch.get_num_threads(), "rounds": ROUNDS, "rows": rows}
-    out.write_text(json.dumps(about, indent=1) + "\n")
-    write_page(about, out.parents[1] / "benchmarks.md")
+    write_section("logging", about, section(about))
 
 
-def write_page(about: dict[str, Any], path: Path) -> None:
-    """docs/benchmarks.md, from what was measured."""
+def section(about: dict[str, Any]) -> list[str]:
+    """The section of docs/benchmarks.md."""
     lines = [
-        "# Benchmarks",
-        "",
         "## What logging costs",
         "",
         f"`python benchmarks/logging_cost.py` on {about['machine']}, {about['threads']} threads, medians of "
@@ -102,7 +97,7 @@ def write_page(about: dict[str, Any], path: Path) -> None:
     for row in about["rows"]:
         step, observed, log = (f"{1e3 * row[key]:.2f}" for key in ("step", "observed", "log"))
         lines.append(f"| `{row['recipe']}` on {row['data']} | {step} | {observed} | {log} | {row['share']:.2%} |")
-    path.write_text("\n".join(lines) + "\n")
+    return lines
 
 
 if __name__ == "__main__":

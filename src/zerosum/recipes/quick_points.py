@@ -17,7 +17,9 @@ RECIPE = Recipe(
     data="ring",
     kind="points",
     players={
-        "G": Player(network="points-generator", args={"z_dim": 2, "width": 256, "depth": 2}, lr=2e-3, betas=(0.0, 0.99)),
+        "G": Player(
+            network="points-generator", args={"z_dim": 2, "width": 256, "depth": 2}, lr=2e-3, betas=(0.0, 0.99)
+        ),
         "D": Player(network="points-discriminator", args={"width": 128, "depth": 2}, lr=2e-3, betas=(0.0, 0.99)),
     },
     game=AdversarialRules(loss="relativistic", view="one-batch", r1=0.001, r2=0.001, penalty_every=4),
