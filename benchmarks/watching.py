@@ -115,8 +115,8 @@ BROKEN = [
         "saturating",
         "a saturating loss with a strong D",
         ("D winning",),
-        (DCGAN, "mnist", {**HALF, "loss": "saturating", "n_critic": 2, "D.lr": 1e-3}),  # mlp learns with 5 and 1e-3
-        (DCGAN, "mnist", {**HALF, "loss": "saturating", "n_critic": 2, "D.lr": 1e-3}),
+        (DCGAN, "mnist", {**HALF, "loss": "saturating", "D.lr": 2e-3}),  # mlp learns, with five turns of D and 1e-3
+        (DCGAN, "mnist", {**HALF, "loss": "saturating", "D.lr": 2e-3}),
     ),
     *broken(
         "beta1-0.99",
@@ -130,7 +130,7 @@ BROKEN = [
         "class labels shuffled in a conditional run",
         ("not learning",),
         ("quick", "mnist-shuffled", {}),
-        ("cgan", "mnist-shuffled", {"G.lr": 0.1, "D.lr": 0.1}),
+        ("quick", "mnist-shuffled", {}),
     ),
     *broken(
         "wrong-range",

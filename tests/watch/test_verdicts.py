@@ -35,7 +35,10 @@ SIGNS: list[tuple[str, dict[str, Any]]] = [
     ("G winning", {"steps": {"lr": {"D": 0.0, "G": 2e-4}}, "scores": STUCK}),
     ("mode collapse", {"exams": {"spread": 0.05, "nearest": 0.01}, "scores": STUCK}),
     ("mode collapse", {"exams": {"spread": 0.8, "nearest": 0.02}, "scores": STUCK}),
-    ("D winning", {"steps": {"acc_real": 1.0, "acc_fake": 1.0}, "exams": {"reach": 0.01, "spread": 0.01}}),
+    (
+        "D winning",
+        {"steps": {"acc_real": 1.0, "acc_fake": 1.0}, "exams": {"reach": 0.01, "spread": 0.01, "nearest": 0.01}},
+    ),
     ("memorising", {"exams": {"gap": 2.5}, "scores": FALLING}),
     ("not learning", {"scores": STUCK}),
     ("not learning", {"exams": {"label_gap": 0.01}, "scores": FALLING}),

@@ -22,7 +22,7 @@ REVERSED = -0.3  # separation: D takes fakes for more real than real images
 NO_BETTER = 0.9  # both accuracies together: worse than guessing
 SAME = 0.3  # spread of the samples, of that of real ones
 REPEATED = 0.2  # the distance to the nearest other sample, of that among real ones
-IDENTICAL = 0.02  # the same distance where the samples are one image
+IDENTICAL = 0.02  # the same distance, from where the samples are one image
 OUT_OF_RANGE = 0.1  # of the range of real values: no image has so little contrast
 BY_HEART = 1.0  # deviations between D's logits on seen and on unseen images
 NO_LABELS = 0.1  # deviations between D's logits under right and wrong classes
@@ -77,9 +77,9 @@ def frozen(now: Signals) -> Finding | None:
 def out_of_range(now: Signals) -> Finding | None:
     """The fakes' values span a small part of the real ones', which is all that D needs to know.
 
-    Within their range they differ from each other; where they don't, they are the same flat image: a collapse.
+    Within their range they differ from each other; where they don't, they are one flat image: a collapse.
     """
-    varied = now.spread > SAME * now.reach
+    varied = now.nearest > IDENTICAL * now.reach
     if varied and now.reach < OUT_OF_RANGE and min(now.acc_real, now.acc_fake) >= SURE_OF_ALL:
         return Finding("D winning", (Evidence("range", {"reach": now.reach}), *outputs(now)), 0.9)
     return None

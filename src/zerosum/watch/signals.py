@@ -66,9 +66,9 @@ class Signals:
     gradient_then: dict[str, float]
     silent: tuple[str, ...]  # players that got no update in the window
     exams: int
-    spread: float
+    spread: float  # the median of the last exams, or the last one's where that is more
     spread_rising: bool
-    nearest: float
+    nearest: float  # likewise
     coverage: float
     reach: float
     gap: float
@@ -102,9 +102,10 @@ def read(record: Record, recipe: Mapping[str, Any]) -> Signals:
         gradient_then={player: median(steps.column(f"grad.{player}")[1 : 1 + EARLY_ROWS]) for player in PLAYERS},
         silent=tuple(player for player in PLAYERS if _is_silent(steps, player, now)),
         exams=len(exams),
-        spread=median(spread[-EXAMS:]),
+        spread=_at_best(spread),
+        nearest=_at_best(exams.column("nearest")),
         spread_rising=len(spread) > EXAMS and median(spread[-2:]) > RISE + median(spread[-EXAMS - 1 : -2]),
-        **{name: median(exams.column(name)[-EXAMS:]) for name in ("nearest", "coverage", "reach", "gap", "label_gap")},
+        **{name: median(exams.column(name)[-EXAMS:]) for name in ("coverage", "reach", "gap", "label_gap")},
         label_gap_best=_most(exams.column("label_gap")),
         progress=progress(record),
         ended=record.ended,
@@ -119,6 +120,11 @@ def median(column: Column) -> float:
     """Of the values that are known; NaN where none is."""
     known = column[np.isfinite(column)]
     return float(np.median(known)) if len(known) else math.nan
+
+
+def _at_best(column: Column) -> float:
+    """Of exams: their median or the last, whichever is more; a collapse that is over is none."""
+    return max(median(column[-EXAMS:]), median(column[-1:])) if len(column) else math.nan
 
 
 def _most(column: Column) -> float:
