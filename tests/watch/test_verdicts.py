@@ -14,7 +14,7 @@ from zerosum.watch.verdict import ALARMS
 from zerosum.watch.watching import Watch, replay
 
 FALLING = (100.0, 60.0, 40.0, 30.0, 25.0, 22.0)
-STUCK = (100.0, 99.0, 104.0, 101.0, 100.0, 103.0)
+STUCK = (100.0, 99.0, 104.0, 101.0, 100.0, 103.0, 99.5, 102.0)
 SURE = {"acc_real": 1.0, "acc_fake": 1.0, "separation": 15.0}
 
 
@@ -85,6 +85,41 @@ def test_an_alarm_is_told_once_it_lasts_and_remembers_since_when(story: Any, ste
         told += [(verdict.name, verdict.step, verdict.since) for verdict in verdicts if verdict is not None]
     # Two of the last three exams are bad from 4,250 on; a twentieth more of the run is at 4,462.
     assert told == [("mode collapse", 4500, 4250)]
+
+
+def test_variety_that_never_was_is_not_lost_until_late_unless_there_is_none(story: Any, recipe: Any) -> None:
+    """The original GAN draws a single digit for its first 100,000 images; a G without noise never draws another."""
+    few, none = {"spread": 0.1, "nearest": 0.03}, {"spread": 0.0, "nearest": 0.0}
+    names = {}
+    for said, exams in (("few", few), ("none", none)):
+        watch = judged(story(exams=exams, upto=2500), recipe)  # 160,000 images
+        assert watch.verdict is not None
+        names[said] = watch.verdict.name
+    assert names == {"few": "learning", "none": "mode collapse"}  # without scores it is taken to be improving
+
+
+def test_nothing_is_judged_in_the_first_seconds_but_what_is_plain(story: Any, step_at: Any, recipe: Any) -> None:
+    """Points: 2,000 steps a second."""
+    collapsed = story(exams={"spread": 0.05, "nearest": 0.001}, scores=STUCK)
+    fast = [event | {"seconds": event["step"] / 2000} if "seconds" in event else event for event in collapsed]
+    for events, name in ((fast, "too early"), (collapsed, "mode collapse")):
+        watch = judged(events, recipe)
+        assert watch.verdict is not None
+        assert watch.verdict.name == name
+    frozen = [event | {"grad_norm": {"D": None, "G": 1.0}} if event["event"] == "step" else event for event in fast]
+    watch = judged(frozen, recipe)
+    assert watch.verdict is not None
+    assert watch.verdict.name == "G winning"
+
+
+def test_one_noisy_exam_does_not_give_labels_a_meaning(story: Any, recipe: Any) -> None:
+    events = story(exams={"label_gap": 0.0}, scores=FALLING)
+    exams = [event for event in events if event["event"] == "exam"]
+    for index in (3, 9, 15):
+        exams[index]["label_gap"] = 0.4
+    watch = judged(events, recipe)
+    assert watch.verdict is not None
+    assert watch.verdict.name == "not learning"
 
 
 def test_healthy_lopsided_games_are_no_alarm_while_the_score_falls(story: Any, recipe: Any) -> None:

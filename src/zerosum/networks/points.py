@@ -20,16 +20,22 @@ def require_points(domain: Domain, network: str) -> None:
 
 @NETWORKS.register("points-generator")
 class PointsGenerator(nn.Module):
-    """z (N, z_dim) to points (N, dimensions), by `depth` hidden layers of `width`."""
+    """z (N, z_dim) to points (N, dimensions), by `depth` hidden layers of `width`.
 
-    def __init__(self, domain: Domain, *, z_dim: int = 2, width: int = 256, depth: int = 2) -> None:
+    z is multiplied by `z_scale`: the larger, the steeper is what leads from one mode to the next, and the harder it is
+    to move a mode that lies wrong.
+    """
+
+    def __init__(
+        self, domain: Domain, *, z_dim: int = 2, z_scale: float = 1.0, width: int = 128, depth: int = 2
+    ) -> None:
         super().__init__()
         require_points(domain, "points-generator")
-        self.z_dim = z_dim
+        self.z_dim, self.z_scale = z_dim, z_scale
         self.layers = relu_layers(z_dim, *[width] * depth, math.prod(domain.shape))
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        points: Tensor = self.layers(z)
+        points: Tensor = self.layers(self.z_scale * z)
         return points
 
 

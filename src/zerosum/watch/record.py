@@ -82,6 +82,12 @@ class Record:
         return float(images[0]) if len(images) else 0.0
 
     @property
+    def seconds(self) -> float:
+        """Of training, up to the last logged step."""
+        seconds = self.steps.column("seconds")[-1:]
+        return float(seconds[0]) if len(seconds) else 0.0
+
+    @property
     def step(self) -> int:
         """Of the last logged step, score or exam."""
         last = [table.column("step")[-1] for table in (self.steps, self.scores, self.exams) if len(table)]

@@ -15,6 +15,7 @@ from zerosum.watch.signals import Signals
 from zerosum.watch.verdict import Evidence, Name
 
 YOUNG_IMAGES, YOUNG_STEPS = 25_000, 1_000  # before either is reached nothing is alarming but a divergence
+YOUNG_SECONDS = 20.0  # and before these only what is plain: a divergence, a player that gets no updates, a wrong range
 SURE_OF_ALL = 0.97  # D's accuracy on both sides: it tells nearly all apart
 FAR_APART = 3.5  # separation, in deviations, that goes with it: 96% right on both sides
 FALLEN = 1e-3  # of G's gradient at the beginning: nothing is left to learn from
@@ -22,6 +23,9 @@ REVERSED = -0.3  # separation: D takes fakes for more real than real images
 NO_BETTER = 0.9  # both accuracies together: worse than guessing
 SAME = 0.3  # spread of the samples, of that of real ones
 REPEATED = 0.2  # the distance to the nearest other sample, of that among real ones
+VARIED = 0.4  # spread that a run must have had to have lost it,
+LATE_IMAGES = 200_000  # or be so late without it: `gan` draws a single digit for its first 100,000 images
+EQUAL = 0.005  # the same distance where there is nothing that could vary
 IDENTICAL = 0.02  # the same distance, from where the samples are one image
 OUT_OF_RANGE = 0.1  # of the range of real values: no image has so little contrast
 BY_HEART = 1.0  # deviations between D's logits on seen and on unseen images
@@ -29,6 +33,7 @@ NO_LABELS = 0.1  # deviations between D's logits under right and wrong classes
 STALE = 0.4  # share of the images since the best score, from which it does not count as improving
 GAINING = 0.1  # share of the first score that must be gained to count as improving,
 LOSING = 1.3  # and how many times the best score the last two may be
+MANY = 6  # scores, before a run can be said to learn nothing
 STUCK = 0.25  # share of the first score that has to be gained by a run that learns
 SWINGING = 0.4  # by how much of itself a score gets worse where it does, if it does so every second time
 BURST = 100.0  # times a gradient has grown
@@ -97,11 +102,20 @@ def never_begun(now: Signals) -> Finding | None:
     return None
 
 
+def too_soon(now: Signals) -> Finding | None:
+    """Points train at thousands of steps a minute: what is wrong after seconds may be right before one can read it."""
+    if now.seconds < YOUNG_SECONDS:
+        values: dict[str, float | str] = {"seconds": now.seconds, "enough": YOUNG_SECONDS}
+        return Finding("too early", (Evidence("soon", values),), 1.0)
+    return None
+
+
 def mode_collapse(now: Signals) -> Finding | None:
-    """The samples repeat each other."""
+    """The samples repeat each other, and once did not; a run that begins with one image gets more time."""
     if now.exams < 3 or now.spread_rising:
         return None
-    if now.spread < SAME or now.nearest < REPEATED:
+    lost = now.spread_best > VARIED or now.images > LATE_IMAGES or now.nearest < EQUAL
+    if lost and (now.spread < SAME or now.nearest < REPEATED):
         strength = max(1 - now.spread / SAME, 1 - now.nearest / REPEATED)
         values: dict[str, float | str] = {"spread": now.spread, "nearest": now.nearest, "coverage": now.coverage}
         return Finding("mode collapse", (Evidence("variety", values), *score(now)), strength)
@@ -153,7 +167,7 @@ def not_learning(now: Signals) -> Finding | None:
     if now.labels and now.exams >= 3 and now.label_gap_best < NO_LABELS:
         return Finding("not learning", (Evidence("labels", {"gap": now.label_gap}),), 0.8)
     way = now.progress
-    if way.count >= 4 and way.gained < STUCK and way.since_best > STALE:
+    if way.count >= MANY and way.gained < STUCK and way.since_best > STALE and way.after_best >= 2:
         return Finding("not learning", (*score(now), *outputs(now)), 0.6)
     return None
 
@@ -173,6 +187,7 @@ RULES: tuple[Rule, ...] = (
     too_early,
     frozen,
     out_of_range,
+    too_soon,
     never_begun,
     mode_collapse,
     memorising,

@@ -52,6 +52,7 @@ class Signals:
 
     step: int
     images: float
+    seconds: float  # of training
     window: int  # steps from the first logged step of "now" to the last
     rows: int  # logged steps so far
     acc_real: float
@@ -67,13 +68,14 @@ class Signals:
     silent: tuple[str, ...]  # players that got no update in the window
     exams: int
     spread: float  # the median of the last exams, or the last one's where that is more
+    spread_best: float  # of all exams
     spread_rising: bool
     nearest: float  # likewise
     coverage: float
     reach: float
     gap: float
     label_gap: float
-    label_gap_best: float
+    label_gap_best: float  # the most that lasted for some exams
     progress: Progress
     ended: str | None
 
@@ -88,6 +90,7 @@ def read(record: Record, recipe: Mapping[str, Any]) -> Signals:
     return Signals(
         step=record.step,
         images=record.images,
+        seconds=record.seconds,
         window=int(at[-1] - at[0]) if len(at) else 0,
         rows=len(steps),
         acc_real=median(steps.column("acc_real")[now]),
@@ -103,10 +106,11 @@ def read(record: Record, recipe: Mapping[str, Any]) -> Signals:
         silent=tuple(player for player in PLAYERS if _is_silent(steps, player, now)),
         exams=len(exams),
         spread=_at_best(spread),
+        spread_best=_most(spread),
         nearest=_at_best(exams.column("nearest")),
         spread_rising=len(spread) > EXAMS and median(spread[-2:]) > RISE + median(spread[-EXAMS - 1 : -2]),
         **{name: median(exams.column(name)[-EXAMS:]) for name in ("coverage", "reach", "gap", "label_gap")},
-        label_gap_best=_most(exams.column("label_gap")),
+        label_gap_best=_most_lasting(exams.column("label_gap")),
         progress=progress(record),
         ended=record.ended,
     )
@@ -130,6 +134,12 @@ def _at_best(column: Column) -> float:
 def _most(column: Column) -> float:
     known = column[np.isfinite(column)]
     return float(known.max()) if len(known) else math.nan
+
+
+def _most_lasting(column: Column) -> float:
+    """The largest median of as many exams in a row as count as now: a single one is noisy."""
+    known = column[np.isfinite(column)]
+    return max((float(np.median(known[at : at + EXAMS])) for at in range(len(known) - EXAMS + 1)), default=math.nan)
 
 
 def _is_silent(steps: Table, player: str, now: slice) -> bool:

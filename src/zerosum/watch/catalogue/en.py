@@ -26,6 +26,7 @@ TEXTS = {
     "meaning.diverged": "The numbers have run away.",
     # evidence
     "evidence.ended": "Training stopped because a number was not finite.",
+    "evidence.soon": "{seconds:.0f} seconds of training so far; below {enough:.0f} nothing is judged.",
     "evidence.young": (
         "{images:,.0f} images were seen; before {enough:,.0f} images or 1,000 steps even blank samples mean nothing."
     ),

@@ -30,6 +30,7 @@ TEXTS = {
     "meaning.diverged": "Các con số đã vượt khỏi tầm kiểm soát.",
     # evidence
     "evidence.ended": "Huấn luyện đã dừng vì có một giá trị không hữu hạn.",
+    "evidence.soon": "Mới huấn luyện {seconds:.0f} giây; dưới {enough:.0f} giây thì chưa xét điều gì.",
     "evidence.young": (
         "Mới xem {images:,.0f} ảnh; trước {enough:,.0f} ảnh hoặc 1.000 bước thì ngay cả ảnh trống cũng chưa nói "
         "lên điều gì."
