@@ -14,19 +14,7 @@ from results import ROOT
 from watching import PLAN, RUNS
 
 LOGS, STEPS = ROOT / "tests" / "watch" / "logs", 160
-STEP = (
-    "event",
-    "step",
-    "images",
-    "seconds",
-    "losses",
-    "acc_real",
-    "acc_fake",
-    "margin",
-    "separation",
-    "grad_norm",
-    "lr",
-)
+JUDGED = ("losses", "acc_real", "acc_fake", "margin", "separation", "grad_norm", "lr")
 KEPT = {
     "start": ("event", "schema", "recipe", "step", "steps", "minutes", "images", "seconds", "epoch_steps"),
     "step": ("event", "step", "images", "seconds", *JUDGED),

@@ -198,6 +198,23 @@ def test_a_branch_has_a_checkpoint_from_its_first_moment(nursery: Any, parent: P
     assert nursery.run("resume", branch, "-q").code == 0
 
 
+def test_from_start_is_the_run_anew_and_with_another_setting_another_run(
+    nursery: Any, parent: Path, compare: Compare, tmp_path: Path
+) -> None:
+    same, other, wider = (tmp_path / name for name in ("same", "other", "wider"))
+    assert nursery.run("resume", parent, "--from", "start", "--out", same, "-q").code == 0
+    assert compare(parent, same, branch=True) == []
+    assert nursery.run("resume", parent, "--from", "start", "--lr", "1e-3", "--out", other, "-q").code == 0
+    assert RunFolder.open(other).read("last")["counters"]["step"] == 12
+    assert any("/weights/" in path for path in compare(parent, other, branch=True))
+    made = nursery.run("resume", parent, "--from", "start", "--set", "width=8", "--steps", 3, "--out", wider, "-q")
+    assert made.code == 0, made.err
+    folder = RunFolder.open(wider)
+    changes = {"G.width": 8, "D.width": 8}
+    assert folder.info["parent"] == {"run": str(parent), "checkpoint": "start", "step": 0, "changes": changes}
+    assert folder.read("last")["counters"]["step"] == 3
+
+
 def test_from_best_begins_where_the_best_was(nursery: Any, parent: Path, tmp_path: Path) -> None:
     best = RunFolder.open(parent).read("best")["counters"]["step"]
     branch = tmp_path / "branch"

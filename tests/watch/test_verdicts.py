@@ -157,20 +157,21 @@ def test_advice_has_the_runs_own_numbers(story: Any, recipe: Any) -> None:
     assert watch.verdict is not None
     commands = [tried.command for tried in watch.verdict.advice]
     assert commands == [
-        "zerosum resume RUN --from best --set D.lr=0.0002",  # G's, of which it is fifty times
-        "zerosum resume RUN --set loss=non-saturating",
-        "zerosum resume RUN --from best --set D.lr=0.001",
+        "zerosum resume RUN --from start --set D.lr=0.0002",  # G's, of which it is fifty times
+        "zerosum resume RUN --from start --set loss=non-saturating",
+        "zerosum resume RUN --from start --set D.lr=0.001",
     ]
 
 
-@pytest.mark.parametrize("signs", [{"exams": {"spread": 0.05, "nearest": 0.01}, "scores": STUCK}, {"scores": STUCK}])
-def test_what_stands_out_in_the_settings_is_advised_first(signs: Any, story: Any, recipe: Any) -> None:
+@pytest.mark.parametrize(("scores", "source"), [(STUCK, "start"), ((100.0, 30.0, 60.0, 70.0), "best")])
+def test_what_stands_out_in_the_settings_is_advised_first(scores: Any, source: str, story: Any, recipe: Any) -> None:
+    """From the start where nothing was ever better than at first: those weights are not worth going on with."""
     recipe["players"]["G"] |= {"lr": 1e-2, "betas": [0.99, 0.999]}
-    watch = judged(story(**signs), recipe)
+    watch = judged(story(exams={"spread": 0.05, "nearest": 0.001}, scores=scores), recipe)
     assert watch.verdict is not None
     assert [tried.command for tried in watch.verdict.advice][:2] == [
-        "zerosum resume RUN --from best --beta1 0.5",
-        "zerosum resume RUN --from best --set G.lr=0.0002",
+        f"zerosum resume RUN --from {source} --beta1 0.5",
+        f"zerosum resume RUN --from {source} --set G.lr=0.0002",
     ]
 
 

@@ -97,8 +97,9 @@ def resume(
     """Go on with a run or a fleet: to its own end, or by so many more steps, epochs or minutes.
 
     From `last` and with nothing changed it goes on in its folder, exactly as if it had never stopped. With
-    `settings`, another `source` ("best", "previous", a step) or `out`, a new folder branches off beside it, and the
-    parent stays as it is. Raises `UserError`, `CheckpointError` or `TrainingError`.
+    `settings`, another `source` ("best", "previous", a step, or "start" for the weights that the run began with) or
+    `out`, a new folder branches off beside it, and the parent stays as it is. Raises `UserError`, `CheckpointError` or
+    `TrainingError`.
     """
     more = resuming.More(steps=steps, epochs=epochs, minutes=minutes)
     care = _care(keep, save_every, listeners, watch, act)

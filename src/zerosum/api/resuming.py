@@ -21,6 +21,8 @@ from zerosum.engine.run import RunFolder
 from zerosum.errors import UserError
 from zerosum.spec import Recipe, Stage, differences
 
+START = "start"  # of a run: a source that is no checkpoint, but the weights that its seed gives
+
 
 @dataclass(frozen=True, kw_only=True)
 class More:
@@ -46,7 +48,7 @@ class More:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What makes a branch: other settings, another checkpoint than the last, or a folder of its own."""
+    """What makes a branch: other settings, another checkpoint than the last (or `start`), or a folder of its own."""
 
     settings: Mapping[str, Any]
     source: str = "last"
@@ -101,7 +103,7 @@ def go_on(path: Path, more: More, engine: Engine, care: Care) -> Run:
 
 def _last(folder: RunFolder) -> dict[str, Any] | None:
     """The state to go on from; None for a run that was killed before its first checkpoint, which begins anew."""
-    if not folder.checkpoints() and folder.info.get("parent") is None:
+    if not folder.checkpoints() and not folder.info.get("begins"):
         return None
     return folder.read("last")
 
@@ -128,19 +130,17 @@ def foreseen(plan: Plan, recipe: Recipe, at: int, seconds: float) -> Plan:
 
 
 def branch(folder: RunFolder, changed: Recipe, change: Change, more: More, engine: Engine, care: Care) -> Run:
-    """Into a new folder, from any checkpoint, under changed settings."""
+    """Into a new folder, from any checkpoint or from the start, under changed settings."""
     old = folder.recipe
     changes = differences(old, changed)
-    _check_networks(old, changed)
     dataset = _same_data(folder) if changed.data == old.data else find_data(changed, changed.data)
-    name = folder.resolve(change.source)
-    state = folder.read(name)
-    at, seconds = state["counters"]["step"], state["counters"]["seconds"]
+    name = START if change.source == START else folder.resolve(change.source)
+    state = None if name == START else folder.read(name)
+    at, seconds = (state["counters"]["step"], state["counters"]["seconds"]) if state else (0, 0.0)
     parent_plan = plan_of(folder, len(dataset.train))
-    recipe = _remaining(parent_plan, changes, more, at, seconds)
-    recipe = settle(recipe, dataset)
-    if [recipe.size, recipe.channels] != [old.size, old.channels]:
-        raise UserError(f"{recipe.data} does not have the size and channels of the run's networks: start a new run")
+    recipe = settle(_remaining(parent_plan, changes, more, at, seconds), dataset)
+    if state:
+        _check_networks(old, recipe)
     # The schedule goes on where the parent had it, unless it is a new one, or the rate itself: then it begins there.
     anew = any(key.rpartition(".")[2] in ("schedule", "lr") for key in changes)
     before = 0 if anew else parent_plan.images_before + parent_plan.images(at)
@@ -149,9 +149,10 @@ def branch(folder: RunFolder, changed: Recipe, change: Change, more: More, engin
         plan = dataclasses.replace(plan, minutes=seconds / 60 + plan.minutes)  # the clock counts the parent's too
         plan = foreseen(plan, recipe, at, seconds)
     training = assemble(recipe, dataset, engine, plan)
-    _drop_foreign_moments(state, old, recipe)
-    training.load_state_dict(state)
-    training.best = None if {"data", "best"} & set(changes) else training.best
+    if state:
+        _drop_foreign_moments(state, old, recipe)
+        training.load_state_dict(state)
+        training.best = None if {"data", "best"} & set(changes) else training.best
     where = change.out or new_path(folder.path.parent, recipe.name, f"branch-of-{folder.path.name}")
     parent = {"run": str(folder.path.resolve()), "checkpoint": name, "step": at, "changes": changes}
     new = new_folder(Path(engine.same_everywhere(str(where))), training, recipe, dataset, parent)
@@ -194,13 +195,15 @@ def _same_data(folder: RunFolder) -> Dataset:
 
 def _check_networks(old: Recipe, new: Recipe) -> None:
     """`UserError` where a branch would change what its weights stand for."""
+    if [new.size, new.channels] != [old.size, old.channels] and new.data != old.data:
+        raise UserError(f"{new.data} does not have the size and channels of the run's networks: go --from start")
     for name, player in new.players.items():
         for key, value in player.args.items():
             if value != old.players[name].args[key]:
-                raise UserError(f"{name}.{key} shapes the network, which a branch keeps: start a new run with it")
+                raise UserError(f"{name}.{key} shapes the network, which a branch keeps: go --from start with it")
     for key in ("size", "channels", "value_range", "classes"):
         if getattr(old, key) != getattr(new, key):
-            raise UserError(f"{key} shapes what the networks see, which a branch keeps: start a new run with it")
+            raise UserError(f"{key} shapes what the networks see, which a branch keeps: go --from start with it")
 
 
 def _drop_foreign_moments(state: dict[str, Any], old: Recipe, new: Recipe) -> None:
