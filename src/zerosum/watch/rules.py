@@ -15,6 +15,7 @@ from zerosum.watch.signals import Signals
 from zerosum.watch.verdict import Evidence, Name
 
 YOUNG_IMAGES, YOUNG_STEPS = 25_000, 1_000  # before either is reached nothing is alarming but a divergence
+FEW_STEPS = 200  # and before these neither: large batches see many images in few updates
 YOUNG_SECONDS = 20.0  # and before these only what is plain: a divergence, a player that gets no updates, a wrong range
 SURE_OF_ALL = 0.97  # D's accuracy on both sides: it tells nearly all apart
 FAR_APART = 3.5  # separation, in deviations, that goes with it: 96% right on both sides
@@ -67,6 +68,8 @@ def too_early(now: Signals) -> Finding | None:
     if now.images < YOUNG_IMAGES and now.step < YOUNG_STEPS:
         values: dict[str, float | str] = {"images": now.images, "enough": float(YOUNG_IMAGES)}
         return Finding("too early", (Evidence("young", values),), 1.0)
+    if now.step < FEW_STEPS:
+        return Finding("too early", (Evidence("few", {"steps": float(now.step), "enough": float(FEW_STEPS)}),), 1.0)
     return None
 
 
@@ -97,7 +100,7 @@ def never_begun(now: Signals) -> Finding | None:
     """
     way = now.progress
     sure = not now.critic and min(now.acc_real, now.acc_fake) >= SURE_OF_ALL and now.separation > FAR_APART
-    if sure and way.count >= 3 and way.gained < GAINING and now.nearest > IDENTICAL:
+    if sure and way.count >= 3 and way.gained < GAINING and now.nearest > IDENTICAL and not now.spread_rising:
         return Finding("D winning", (*outputs(now), *score(now)), _beyond(now.separation, FAR_APART))
     return None
 
@@ -130,8 +133,8 @@ def memorising(now: Signals) -> Finding | None:
 
 
 def d_winning(now: Signals) -> Finding | None:
-    """D is sure of everything, or nothing of its verdict reaches G; and the images do not get better."""
-    if improving(now):
+    """D is sure of everything, or nothing of its verdict reaches G; and the images do not get better or more varied."""
+    if improving(now) or now.spread_rising:
         return None
     vanished = now.gradient_then["G"] > 0 and now.gradient["G"] < FALLEN * now.gradient_then["G"]
     if vanished:

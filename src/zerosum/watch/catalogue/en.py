@@ -27,6 +27,7 @@ TEXTS = {
     # evidence
     "evidence.ended": "Training stopped because a number was not finite.",
     "evidence.soon": "{seconds:.0f} seconds of training so far; below {enough:.0f} nothing is judged.",
+    "evidence.few": "{steps:,.0f} steps so far; before {enough:,.0f} a generator has hardly moved.",
     "evidence.young": (
         "{images:,.0f} images were seen; before {enough:,.0f} images or 1,000 steps even blank samples mean nothing."
     ),

@@ -31,6 +31,7 @@ TEXTS = {
     # evidence
     "evidence.ended": "Huấn luyện đã dừng vì có một giá trị không hữu hạn.",
     "evidence.soon": "Mới huấn luyện {seconds:.0f} giây; dưới {enough:.0f} giây thì chưa xét điều gì.",
+    "evidence.few": "Mới {steps:,.0f} bước; trước {enough:,.0f} bước thì generator hầu như chưa thay đổi.",
     "evidence.young": (
         "Mới xem {images:,.0f} ảnh; trước {enough:,.0f} ảnh hoặc 1.000 bước thì ngay cả ảnh trống cũng chưa nói "
         "lên điều gì."
