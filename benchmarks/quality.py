@@ -28,7 +28,7 @@ from results import ROOT, machine
 RUNS, LINES = ROOT / "runs" / "quality", ROOT / "docs" / "results" / "quality.jsonl"
 FRAGMENT, CURVE = ROOT / "docs" / "results" / "quality.md", ROOT / "docs" / "results" / "quality.png"
 SEEDS = range(10)
-TOYS = {"ring": (), "grid": ("--set", "r1=0.02", "--set", "r2=0.02", "--set", "z_scale=1")}
+TOYS = {"ring": (3, ()), "grid": (2, ("--set", "r1=0.02", "--set", "r2=0.02", "--set", "z_scale=1"))}  # minutes, more
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,10 @@ class Row:
 
 def plan() -> list[Row]:
     rows = []
-    for data, more in TOYS.items():
+    for data, (minutes, more) in TOYS.items():
         for seed in SEEDS:
             told = ("quick-points", "--data", data, *more, "--seed", str(seed))
-            rows.append(Row(f"{data}-{seed}", "toys", told, (3,), ("modes",), 2500))
+            rows.append(Row(f"{data}-{seed}", "toys", told, (minutes,), ("modes",), 2500))
     rows.append(Row("stacked", "stacked", ("quick", "--data", "stacked"), (60,), ("modes",), 26_000))
     # The rates of quick fall over the run, so each of its lengths is a run of its own.
     for minutes in (2, 10, 30):
@@ -157,13 +157,13 @@ def toys(told: list[dict[str, Any]]) -> list[str]:
         "| toy | seeds | modes, the fewest | high quality: mean (least) | reverse KL: mean (most) |",
         "|---|---|---|---|---|",
     ]
-    for data, more in TOYS.items():
+    for data, (minutes, more) in TOYS.items():
         found = [line for line in told if line["name"].startswith(f"{data}-") and line["name"] in named("toys")]
         if found:
             modes, quality, kl = (
                 [line["figures"][name] for line in found] for name in ("modes", "high-quality", "reverse-kl")
             )
-            command = " ".join(["zerosum train quick-points --data", data, *more, "--seed S"])
+            command = " ".join(["zerosum train quick-points --data", data, *more, f"--minutes {minutes:g} --seed S"])
             rows.append(
                 f"| {data}: `{command}` | {len(found)} | {min(modes):g} of {found[0]['floors']['modes']:g} | "
                 f"{statistics.fmean(quality):.2%} ({min(quality):.2%}) | "
