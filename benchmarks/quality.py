@@ -28,7 +28,8 @@ from results import ROOT, machine
 RUNS, LINES = ROOT / "runs" / "quality", ROOT / "docs" / "results" / "quality.jsonl"
 FRAGMENT, CURVE = ROOT / "docs" / "results" / "quality.md", ROOT / "docs" / "results" / "quality.png"
 SEEDS = range(10)
-TOYS = {"ring": (3, ()), "grid": (2, ("--set", "r1=0.02", "--set", "r2=0.02", "--set", "z_scale=1"))}  # minutes, more
+GRID = ("--set", "r1=0.02", "--set", "r2=0.02", "--set", "z_scale=1", "--set", "depth=2")
+TOYS: dict[str, tuple[float, tuple[str, ...]]] = {"ring": (3, ()), "grid": (2, GRID)}  # minutes, and other settings
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class PointsGenerator(nn.Module):
     """
 
     def __init__(
-        self, domain: Domain, *, z_dim: int = 2, z_scale: float = 1.0, width: int = 128, depth: int = 2
+        self, domain: Domain, *, z_dim: int = 2, z_scale: float = 1.0, width: int = 128, depth: int = 3
     ) -> None:
         super().__init__()
         require_points(domain, "points-generator")
@@ -43,7 +43,7 @@ class PointsGenerator(nn.Module):
 class PointsDiscriminator(nn.Module):
     """Points (N, dimensions) to logits (N,), by `depth` hidden layers of `width`."""
 
-    def __init__(self, domain: Domain, *, width: int = 128, depth: int = 2) -> None:
+    def __init__(self, domain: Domain, *, width: int = 128, depth: int = 3) -> None:
         super().__init__()
         require_points(domain, "points-discriminator")
         self.layers = relu_layers(math.prod(domain.shape), *[width] * depth, 1)

@@ -12,7 +12,7 @@ RECIPE = Recipe(
         "continuous: the longer the run, the steeper they are.",
         "The penalties are small, for D must tell points apart that are a hundredth of the ring's radius from each "
         "other; without them it loses modes. They are for the ring's scale: the grid, four times as wide and with more "
-        "modes to share out evenly, wants `--set r1=0.02 --set r2=0.02 --set z_scale=1`.",
+        "modes to share out evenly, wants `--set r1=0.02 --set r2=0.02 --set z_scale=1 --set depth=2`.",
         "The learning rate falls to zero over the run (cosine), so a run needs to know its length: three minutes.",
     ),
     data="ring",
@@ -20,11 +20,11 @@ RECIPE = Recipe(
     players={
         "G": Player(
             network="points-generator",
-            args={"z_dim": 2, "z_scale": 2.0, "width": 128, "depth": 2},
+            args={"z_dim": 2, "z_scale": 2.0, "width": 128, "depth": 3},
             lr=4e-3,
             betas=(0.0, 0.99),
         ),
-        "D": Player(network="points-discriminator", args={"width": 128, "depth": 2}, lr=4e-3, betas=(0.0, 0.99)),
+        "D": Player(network="points-discriminator", args={"width": 128, "depth": 3}, lr=4e-3, betas=(0.0, 0.99)),
     },
     game=AdversarialRules(loss="relativistic", view="one-batch", r1=0.003, r2=0.003, penalty_every=4),
     batch=100,
