@@ -144,8 +144,11 @@ def write() -> None:
     parts = [HEAD, *toys(told), *stacked(told)]
     for group in ("mnist", "fashion-mnist"):
         parts += distances(group, told)
+    measured = [line for line in told if line["name"] in named("mnist")]
+    if measured:
+        draw(measured)
+        parts += ["", "![Frechet distance over time](results/quality.png)"]
     FRAGMENT.write_text("\n".join(parts) + "\n")
-    draw([line for line in told if line["name"] in named("mnist")])
     results.write_page()
 
 
@@ -243,9 +246,8 @@ def draw(told: Iterable[dict[str, Any]]) -> None:
         axes.plot(*zip(*points, strict=True), "o", color=colour, label=name)
     axes.set(xscale="log", yscale="log", xlabel="minutes of training", ylabel="Frechet distance (digits-net)")
     axes.grid(alpha=0.3)
-    if by:
-        axes.legend(fontsize=8)
-        figure.savefig(CURVE, dpi=100)
+    axes.legend(fontsize=8)
+    figure.savefig(CURVE, dpi=100)
 
 
 HEAD = """## How good, after how long?

@@ -235,8 +235,10 @@ def machine() -> str:
 def write_page() -> None:
     """docs/results.md from the rows that are there."""
     rows = {path.stem: json.loads(path.read_text()) for path in ROWS.glob("*.json")}
-    quality = ROWS / "quality.md"  # benchmarks/quality.py writes it
-    lines = [TITLE, *([quality.read_text(), "![curves](results/quality.png)", ""] if quality.exists() else []), HEAD]
+    lines = ["# Results", ""]
+    if (ROWS / "quality.md").exists():  # benchmarks/quality.py writes it
+        lines += [(ROWS / "quality.md").read_text()]
+    lines += [HEAD]
     for row in PLAN:
         if row.name in rows:
             lines += table_row(rows[row.name])
@@ -246,7 +248,6 @@ def write_page() -> None:
     (ROOT / "docs" / "results.md").write_text("\n".join(lines) + "\n")
 
 
-TITLE = "# Results\n"
 HEAD = """## Every recipe at its own length
 
 Real runs, made by `python benchmarks/results.py`, which says how to make them again. Figures at the end of a run are
