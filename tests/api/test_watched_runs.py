@@ -41,7 +41,7 @@ def test_a_frozen_generator_is_told_and_the_folder_alone_says_the_same(
     told = json.loads(capsys.readouterr().out)
     assert told["verdict"] == "D winning"
     assert told["evidence"][0] == {"key": "silent", "values": {"player": "G"}}
-    assert told["advice"][0]["command"] == f"zerosum resume {failing.path} --set G.frozen=false"
+    assert told["advice"][0]["command"] == f"zerosum resume {failing.path} --from start --set G.frozen=false"
     page = (failing.path / "report.html").read_text(encoding="utf-8")
     assert "--set G.frozen=false" in page
 
