@@ -213,6 +213,9 @@ def test_from_start_is_the_run_anew_and_with_another_setting_another_run(
     changes = {"G.width": 8, "D.width": 8}
     assert folder.info["parent"] == {"run": str(parent), "checkpoint": "start", "step": 0, "changes": changes}
     assert folder.read("last")["counters"]["step"] == 3
+    made = nursery.run("resume", parent, "--from", "start", "--set", "size=32", "--out", tmp_path / "larger", "-q")
+    assert made.code == 0, made.err
+    assert RunFolder.open(tmp_path / "larger").info["data"]["shape"] == [1, 32, 32]
 
 
 def test_from_best_begins_where_the_best_was(nursery: Any, parent: Path, tmp_path: Path) -> None:
@@ -234,6 +237,8 @@ def test_an_unknown_checkpoint_is_one_line_with_those_that_are_there(name: str, 
     ("change", "words"),
     [
         (["--set", "width=8"], "shapes the network, which a branch keeps"),
+        (["--set", "size=32"], "size shapes what the networks see, which a branch keeps"),
+        (["--set", "value_range=0,1"], "value_range shapes what the networks see, which a branch keeps"),
         (["--set", "lrr=1"], "did you mean lr?"),
         (["--lr", "nan"], "lr is nan"),
         (["--lr", "-1"], "greater than or equal to 0"),

@@ -133,14 +133,16 @@ def branch(folder: RunFolder, changed: Recipe, change: Change, more: More, engin
     """Into a new folder, from any checkpoint or from the start, under changed settings."""
     old = folder.recipe
     changes = differences(old, changed)
-    dataset = _same_data(folder) if changed.data == old.data else find_data(changed, changed.data)
     name = START if change.source == START else folder.resolve(change.source)
+    if name != START:
+        _check_networks(old, changed)
+    dataset = find_data(changed, changed.data) if {"data", "size", "channels"} & set(changes) else _same_data(folder)
     state = None if name == START else folder.read(name)
     at, seconds = (state["counters"]["step"], state["counters"]["seconds"]) if state else (0, 0.0)
     parent_plan = plan_of(folder, len(dataset.train))
     recipe = settle(_remaining(parent_plan, changes, more, at, seconds), dataset)
-    if state:
-        _check_networks(old, recipe)
+    if state and [recipe.size, recipe.channels] != [old.size, old.channels]:
+        raise UserError(f"{recipe.data} does not have the size and channels of the run's networks: go --from start")
     # The schedule goes on where the parent had it, unless it is a new one, or the rate itself: then it begins there.
     anew = any(key.rpartition(".")[2] in ("schedule", "lr") for key in changes)
     before = 0 if anew else parent_plan.images_before + parent_plan.images(at)
@@ -195,8 +197,6 @@ def _same_data(folder: RunFolder) -> Dataset:
 
 def _check_networks(old: Recipe, new: Recipe) -> None:
     """`UserError` where a branch would change what its weights stand for."""
-    if [new.size, new.channels] != [old.size, old.channels] and new.data != old.data:
-        raise UserError(f"{new.data} does not have the size and channels of the run's networks: go --from start")
     for name, player in new.players.items():
         for key, value in player.args.items():
             if value != old.players[name].args[key]:
