@@ -120,6 +120,12 @@ def require_images(domain: Domain, network: str, sizes: tuple[int, ...] = ()) ->
         raise UserError(f"size {domain.size} is not one that {network} can make: {', '.join(map(str, sizes))}")
 
 
+def require_points(domain: Domain, network: str) -> None:
+    """`UserError` for images."""
+    if len(domain.shape) != 1:
+        raise UserError(f"network {network} makes points, and the data are images; take recipe quick for images")
+
+
 def require_classes(domain: Domain, network: str) -> int:
     """The number of classes; `UserError` for data without labels."""
     if domain.classes is None:

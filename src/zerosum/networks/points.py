@@ -6,16 +6,9 @@ import math
 
 from torch import Tensor, nn
 
-from zerosum.errors import UserError
 from zerosum.networks import NETWORKS
-from zerosum.networks.layers import relu_layers
+from zerosum.networks.layers import relu_layers, require_points
 from zerosum.types import Domain
-
-
-def require_points(domain: Domain, network: str) -> None:
-    """`UserError` for images."""
-    if len(domain.shape) != 1:
-        raise UserError(f"network {network} makes points, and the data are images; take recipe quick for images")
 
 
 @NETWORKS.register("points-generator")

@@ -35,12 +35,12 @@ def _diverged(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice
 def _settings(now: Signals, recipe: Fields) -> Iterator[Advice]:
     """What stands out in the run's own settings, which comes before anything else."""
     if _beta1(recipe) > USUAL_BETA1:
-        yield Advice("beta1", f"zerosum resume RUN{_source(now)} --beta1 0.5")
+        yield Advice("beta1", _branch(now, "--beta1 0.5"))
     rate = {player: _lr(recipe, player) for player in ("D", "G")}
     if rate["D"] >= FAR_APART * rate["G"]:
-        yield Advice("apart.D", f"zerosum resume RUN{_source(now)} --set D.lr={rate['G']:.2g}")
+        yield Advice("apart.D", _branch(now, f"--set D.lr={rate['G']:.2g}"))
     if rate["G"] >= FAR_APART * rate["D"]:
-        yield Advice("apart.G", f"zerosum resume RUN{_source(now)} --set G.lr={rate['D']:.2g}")
+        yield Advice("apart.G", _branch(now, f"--set G.lr={rate['D']:.2g}"))
 
 
 def _d_winning(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
@@ -52,12 +52,12 @@ def _d_winning(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advic
         return
     yield from _settings(now, recipe)
     if _game(recipe, "loss") == "saturating":
-        yield Advice("non-saturating", f"zerosum resume RUN{_source(now)} --set loss=non-saturating")
+        yield Advice("non-saturating", _branch(now, "--set loss=non-saturating"))
     if _game(recipe, "n_critic", 1) > 1 and _game(recipe, "loss") != "wasserstein":
-        yield Advice("fewer.turns", f"zerosum resume RUN{_source(now)} --set n_critic=1")
-    yield Advice("lower.D", f"zerosum resume RUN{_source(now)} --set D.lr={_lr(recipe, 'D') / 10:.2g}")
+        yield Advice("fewer.turns", _branch(now, "--set n_critic=1"))
+    yield Advice("lower.D", _branch(now, f"--set D.lr={_lr(recipe, 'D') / 10:.2g}"))
     if _game(recipe, "loss") in CROSS_ENTROPY and _game(recipe, "target_real", 1.0) == 1:
-        yield Advice("smooth", f"zerosum resume RUN{_source(now)} --set target_real=0.9")
+        yield Advice("smooth", _branch(now, "--set target_real=0.9"))
     yield Advice("look", f"zerosum data show {recipe.get('data')}")
 
 
@@ -65,7 +65,7 @@ def _g_winning(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advic
     if "D" in now.silent:
         yield Advice("wake.D", f"zerosum resume RUN --from start --set D.frozen=false{_awake(recipe, 'D')}")
         return
-    yield Advice("lower.G", f"zerosum resume RUN{_source(now)} --set G.lr={_lr(recipe, 'G') / 4:.2g}")
+    yield Advice("lower.G", _branch(now, f"--set G.lr={_lr(recipe, 'G') / 4:.2g}"))
     if _game(recipe, "d_every", 1) > 1:
         yield Advice("more.turns", "zerosum resume RUN --set d_every=1")
     else:
@@ -74,17 +74,22 @@ def _g_winning(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advic
 
 def _mode_collapse(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
     yield from _settings(now, recipe)
-    yield Advice("lower.both", f"zerosum resume RUN{_source(now)} {_rates(recipe, 0.25)}")
+    yield Advice("lower.both", _branch(now, _rates(recipe, 0.25)))
     if not _game(recipe, "r1") and not _game(recipe, "gp"):
-        yield Advice("penalty", f"zerosum resume RUN{_source(now)} --set r1=1")
+        yield Advice("penalty", _branch(now, "--set r1=1"))
     yield Advice("another", f"zerosum train quick --data {recipe.get('data')}")
 
 
-def _oscillating(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
+def _calmer(now: Signals, recipe: Fields) -> Iterator[Advice]:
+    """What brings rest into a game that gets nowhere."""
     yield from _settings(now, recipe)
     if 0.5 < _beta1(recipe) <= USUAL_BETA1:
-        yield Advice("beta1", f"zerosum resume RUN{_source(now)} --beta1 0.5")
-    yield Advice("lower.both", f"zerosum resume RUN{_source(now)} {_rates(recipe, 0.25)}")
+        yield Advice("beta1", _branch(now, "--beta1 0.5"))
+    yield Advice("lower.both", _branch(now, _rates(recipe, 0.25)))
+
+
+def _oscillating(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
+    yield from _calmer(now, recipe)
     if not recipe.get("ema"):
         yield Advice("average", "zerosum resume RUN --set ema=0.999")
 
@@ -93,10 +98,7 @@ def _not_learning(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Ad
     if any(found.key == "labels" for found in finding.evidence):
         yield Advice("labels", f"zerosum data show {recipe.get('data')}")
         return
-    yield from _settings(now, recipe)
-    if 0.5 < _beta1(recipe) <= USUAL_BETA1:
-        yield Advice("beta1", f"zerosum resume RUN{_source(now)} --beta1 0.5")
-    yield Advice("lower.both", f"zerosum resume RUN{_source(now)} {_rates(recipe, 0.25)}")
+    yield from _calmer(now, recipe)
     yield Advice("look", f"zerosum data show {recipe.get('data')}")
 
 
@@ -143,11 +145,11 @@ def _player(recipe: Fields, name: str) -> Fields:
     return found if isinstance(found, Mapping) else {}
 
 
-def _source(now: Signals) -> str:
+def _branch(now: Signals, change: str) -> str:
     """From the best checkpoint; anew where even that is no better than the first, for its weights may be damaged."""
     way = now.progress
     worked = way.count > 1 and way.best < (1 - STUCK) * way.first
-    return " --from best" if worked else " --from start"
+    return f"zerosum resume RUN --from {'best' if worked else 'start'} {change}"
 
 
 def _lr(recipe: Fields, player: str) -> float:

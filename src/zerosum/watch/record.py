@@ -78,20 +78,22 @@ class Record:
     @property
     def images(self) -> float:
         """Seen up to the last logged step."""
-        images = self.steps.column("images")[-1:]
-        return float(images[0]) if len(images) else 0.0
+        return self._latest("images")
 
     @property
     def seconds(self) -> float:
         """Of training, up to the last logged step."""
-        seconds = self.steps.column("seconds")[-1:]
-        return float(seconds[0]) if len(seconds) else 0.0
+        return self._latest("seconds")
 
     @property
     def step(self) -> int:
         """Of the last logged step, score or exam."""
         last = [table.column("step")[-1] for table in (self.steps, self.scores, self.exams) if len(table)]
         return int(max(last, default=0))
+
+    def _latest(self, name: str) -> float:
+        column = self.steps.column(name)[-1:]
+        return float(column[0]) if len(column) else 0.0
 
 
 def _fields(event: Mapping[str, Any], names: Iterable[str]) -> dict[str, float]:

@@ -88,7 +88,7 @@ def out_of_range(now: Signals) -> Finding | None:
     Within their range they differ from each other; where they don't, they are one flat image: a collapse.
     """
     varied = now.nearest > IDENTICAL * now.reach
-    if varied and now.reach < OUT_OF_RANGE and min(now.acc_real, now.acc_fake) >= SURE_OF_ALL:
+    if varied and now.reach < OUT_OF_RANGE and sure_of_all(now):
         return Finding("D winning", (Evidence("range", {"reach": now.reach}), *outputs(now)), 0.9)
     return None
 
@@ -99,7 +99,7 @@ def never_begun(now: Signals) -> Finding | None:
     Samples that are the same to the last pixel have another one.
     """
     way = now.progress
-    sure = not now.critic and min(now.acc_real, now.acc_fake) >= SURE_OF_ALL and now.separation > FAR_APART
+    sure = not now.critic and sure_of_all(now) and now.separation > FAR_APART
     if sure and way.count >= 3 and way.gained < GAINING and now.nearest > IDENTICAL and not now.spread_rising:
         return Finding("D winning", (*outputs(now), *score(now)), _beyond(now.separation, FAR_APART))
     return None
@@ -140,9 +140,7 @@ def d_winning(now: Signals) -> Finding | None:
     if vanished:
         values: dict[str, float | str] = {"player": "G", "now": now.gradient["G"], "then": now.gradient_then["G"]}
         return Finding("D winning", (Evidence("gradient.gone", values), *outputs(now), *score(now)), 0.9)
-    if (
-        min(now.acc_real, now.acc_fake) >= SURE_OF_ALL and not now.critic
-    ):  # a critic may be sure: its gradient does not vanish
+    if sure_of_all(now) and not now.critic:  # a critic may be sure: its gradient does not vanish
         return Finding("D winning", (*outputs(now), *score(now)), _beyond(now.separation, FAR_APART))
     return None
 
@@ -206,6 +204,11 @@ RULES: tuple[Rule, ...] = (
 def judge(now: Signals) -> Finding:
     """The first finding of the rules."""
     return next(found for rule in RULES if (found := rule(now)) is not None)
+
+
+def sure_of_all(now: Signals) -> bool:
+    """Whether D tells nearly all apart, on both sides."""
+    return min(now.acc_real, now.acc_fake) >= SURE_OF_ALL
 
 
 def improving(now: Signals) -> bool:

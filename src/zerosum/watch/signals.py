@@ -139,7 +139,9 @@ def _most(column: Column) -> float:
 def _most_lasting(column: Column) -> float:
     """The largest median of as many exams in a row as count as now: a single one is noisy."""
     known = column[np.isfinite(column)]
-    return max((float(np.median(known[at : at + EXAMS])) for at in range(len(known) - EXAMS + 1)), default=math.nan)
+    if len(known) < EXAMS:
+        return math.nan
+    return float(np.median(np.lib.stride_tricks.sliding_window_view(known, EXAMS), axis=1).max())
 
 
 def _is_silent(steps: Table, player: str, now: slice) -> bool:
