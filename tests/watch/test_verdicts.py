@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from zerosum.cli.app import main
 from zerosum.engine.events import check_event
 from zerosum.watch.record import KEPT
 from zerosum.watch.signals import read
@@ -161,6 +163,18 @@ def test_advice_has_the_runs_own_numbers(story: Any, recipe: Any) -> None:
         "zerosum resume RUN --from start --set loss=non-saturating",
         "zerosum resume RUN --from start --set D.lr=0.001",
     ]
+
+
+@pytest.mark.parametrize(("name", "signs"), SIGNS)
+def test_a_branch_that_is_advised_has_only_options_that_exist(
+    name: str, signs: Any, story: Any, recipe: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    watch = judged(story(**signs), recipe)
+    assert watch.verdict is not None
+    commands = [tried.command for tried in watch.verdict.advice if tried.command is not None]
+    for command in (command for command in commands if command.startswith("zerosum resume RUN")):
+        assert main([str(tmp_path) if word == "RUN" else word for word in command.split()[1:]]) == 2
+        assert f"{tmp_path} is not the folder of a run" in capsys.readouterr().err  # and not that there is no such option
 
 
 @pytest.mark.parametrize(("scores", "source"), [(STUCK, "start"), ((100.0, 30.0, 60.0, 70.0), "best")])

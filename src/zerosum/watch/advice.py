@@ -106,7 +106,7 @@ def _memorising(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advi
     yield Advice("more.data", f"zerosum data show {recipe.get('data')}")
     yield Advice("penalty", f"zerosum resume RUN --from best --set r1={max(1.0, 10 * float(_game(recipe, 'r1', 0))):g}")
     if not recipe.get("flip"):
-        yield Advice("flip", "zerosum resume RUN --flip")
+        yield Advice("flip", "zerosum resume RUN --set flip=true")
 
 
 def _learning(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
