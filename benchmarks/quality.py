@@ -2,7 +2,7 @@
 
     python benchmarks/quality.py                  the rows that are not there yet, one after the other
     python benchmarks/quality.py toys mnist       those of these groups
-    python benchmarks/quality.py quick-mnist      these rows
+    python benchmarks/quality.py lsgan-mnist      these rows
     python benchmarks/quality.py --table          no training: the page from the rows that are there
 
 A row is a training judged at one or more lengths: its run in runs/quality is trained to the first, judged, and gone on
@@ -92,29 +92,35 @@ def lines() -> list[dict[str, Any]]:
 def measure(row: Row, minutes: float, threads: int) -> None:
     """Train a row up to that length, judge it, and append the line."""
     print(row.name, minutes, flush=True)
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-    zerosum, run = [sys.executable, "-m", "zerosum"], RUNS / row.name
+    run = RUNS / row.name
+
+    def zerosum(*arguments: str) -> str:
+        command, environment = [sys.executable, "-m", "zerosum", *arguments], {"OMP_NUM_THREADS": str(threads)}
+        done = subprocess.run(command, check=True, env=os.environ | environment, stdout=subprocess.PIPE, text=True)
+        return done.stdout
+
     if not run.exists():
-        train = [*zerosum, "train", *row.arguments, "--minutes", f"{minutes:g}", "--out", str(run), "-q"]
-        subprocess.run(train, check=True, env=environment, stdout=subprocess.DEVNULL)
+        zerosum("train", *row.arguments, "--minutes", f"{minutes:g}", "--out", str(run), "-q")
     elif not results.is_whole(run):
-        subprocess.run([*zerosum, "resume", str(run), "-q"], check=True, env=environment, stdout=subprocess.DEVNULL)
+        zerosum("resume", str(run), "-q")
     if (left := minutes - results.minutes(run)) > 0.05:
-        more = [*zerosum, "resume", str(run), "--minutes", f"+{left:g}", "-q"]
-        subprocess.run(more, check=True, env=environment, stdout=subprocess.DEVNULL)
-    judge = [*zerosum, "eval", str(run), "-n", str(row.samples), "--json"]
+        zerosum("resume", str(run), "--minutes", f"+{left:g}", "-q")
+    judge = [part for metric in row.metrics for part in ("--metric", metric)]
     if row.group == "toys":  # the distance that chooses `best` can't see a hundredth of a radius; the rates end at 0
         judge += ["--checkpoint", "last"]
-    judge += [part for metric in row.metrics for part in ("--metric", metric)]
-    answer = subprocess.run(judge, check=True, env=environment, capture_output=True, text=True)
-    told, said = json.loads(answer.stdout), results.events(run)
+    told = json.loads(zerosum("eval", str(run), "-n", str(row.samples), "--json", *judge))
+    about = {"name": row.name, "minutes": minutes, "threads": threads, "machine": machine()}
+    command = f"zerosum train {' '.join(row.arguments)} --minutes {row.minutes[0]:g}"
+    line = {**about, "command": command, **kept(told, results.events(run))}
+    LINES.parent.mkdir(parents=True, exist_ok=True)
+    with LINES.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def kept(told: dict[str, Any], said: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a line keeps of a judgement, and of the events of the run that was judged."""
     end = [event for event in said if event["event"] == "end"][-1]
-    line = {
-        "name": row.name,
-        "minutes": minutes,
-        "command": f"zerosum train {' '.join(row.arguments)} --minutes {row.minutes[0]:g}",
-        "threads": threads,
-        "machine": machine(),
+    return {
         "trained": round(end["seconds"] / 60, 2),
         "images": end["images"],
         "figures": {figure["name"]: round(figure["value"], 4) for figure in told["figures"]},
@@ -122,9 +128,6 @@ def measure(row: Row, minutes: float, threads: int) -> None:
         "protocol": {name: told["protocol"][name] for name in ("checkpoint", "ema", "samples", "split", "network")},
         "scores": scores(said),
     }
-    LINES.parent.mkdir(parents=True, exist_ok=True)
-    with LINES.open("a") as file:
-        file.write(json.dumps(line) + "\n")
 
 
 def scores(said: list[dict[str, Any]]) -> list[tuple[float, float]]:
@@ -185,8 +188,8 @@ def stacked(told: list[dict[str, Any]]) -> list[str]:
             figures = line["figures"]
             rows += [
                 "",
-                f"Stacked-MNIST: `{line['command']}` on {threads(line)} covers {figures['modes']:g} of 1,000 modes "
-                f"after {line['trained']:g} minutes, with a KL of {figures['modes-kl']:.3f}, by "
+                f"Stacked-MNIST: `{line['command']}` on {results.where(line)} covers {figures['modes']:g} of 1,000 "
+                f"modes after {line['trained']:g} minutes, with a KL of {figures['modes-kl']:.3f}, by "
                 f"{line['protocol']['samples']:,} samples. Published (R3GAN's and PacGAN's tables): DCGAN 99 and "
                 "3.40, VEEGAN 150 and 2.95, PacDCGAN2 1000 and 0.06, R3GAN 1000 and 0.029.",
             ]
@@ -222,10 +225,6 @@ def distances(group: str, told: list[dict[str, Any]]) -> list[str]:
 def shown(command: str) -> str:
     """A command without its length, which the table's columns give."""
     return command.rpartition(" --minutes")[0]
-
-
-def threads(line: dict[str, Any]) -> str:
-    return f"{line['threads']} thread{'s' if line['threads'] > 1 else ''} of {line['machine']}"
 
 
 def draw(told: Iterable[dict[str, Any]]) -> None:

@@ -271,6 +271,11 @@ def table_row(row: dict[str, Any]) -> list[str]:
     ]
 
 
+def where(row: dict[str, Any]) -> str:
+    """`2 threads of MACHINE`, for a row that holds both."""
+    return f"{row['threads']} thread{'s' if row['threads'] > 1 else ''} of {row['machine']}"
+
+
 def share(row: dict[str, Any]) -> str:
     """`of 187,400 ` where a run was stopped before its own end."""
     whole = row["of_steps"]
@@ -288,7 +293,7 @@ def section(plan: Row, row: dict[str, Any]) -> list[str]:
         "",
         f"### {row['name']}",
         "",
-        f"`{row['command']}` on {row['threads']} thread{'s' if row['threads'] > 1 else ''} of {row['machine']}:",
+        f"`{row['command']}` on {where(row)}:",
         f"{row['steps']:,} {share(row)}steps, {row['passes']:g} passes over the data, {row['minutes']:g} minutes.",
         f"At the end {losses}; {seen}.",
     ]

@@ -174,7 +174,9 @@ def test_a_branch_that_is_advised_has_only_options_that_exist(
     commands = [tried.command for tried in watch.verdict.advice if tried.command is not None]
     for command in (command for command in commands if command.startswith("zerosum resume RUN")):
         assert main([str(tmp_path) if word == "RUN" else word for word in command.split()[1:]]) == 2
-        assert f"{tmp_path} is not the folder of a run" in capsys.readouterr().err  # and not that there is no such option
+        assert (
+            f"{tmp_path} is not the folder of a run" in capsys.readouterr().err
+        )  # and not that there is no such option
 
 
 @pytest.mark.parametrize(("scores", "source"), [(STUCK, "start"), ((100.0, 30.0, 60.0, 70.0), "best")])
