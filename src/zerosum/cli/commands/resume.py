@@ -16,8 +16,7 @@ _MORE = "More (one of them)"
 def resume(
     run: options.Run,
     source: Annotated[
-        str,
-        typer.Option("--from", help="last, best, previous, a step that was kept; start: anew.", metavar="CHECKPOINT"),
+        str, typer.Option("--from", help="last, best, previous, a kept step; start: anew.", metavar="CHECKPOINT")
     ] = "last",
     steps: Annotated[int | None, typer.Option(help="So many steps more.", metavar="+N", rich_help_panel=_MORE)] = None,
     epochs: Annotated[
