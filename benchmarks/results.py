@@ -2,6 +2,7 @@
 
     python benchmarks/results.py --limit 30 --threads 2    all rows that are not there yet, each at its own length
     python benchmarks/results.py mlp dcgan-lite            these rows: gone on with where they were stopped, else anew
+    python benchmarks/results.py mlp --run DIR             this row from a training of it that is there already
     python benchmarks/results.py --table                   the page from the rows that are there
 
 A row is docs/results/NAME.json with its picture. The runs themselves stay in runs/results/; one that was stopped by
@@ -82,9 +83,13 @@ def main() -> None:
     parser.add_argument("rows", nargs="*")
     parser.add_argument("--limit", type=float, default=30.0, help="minutes after which a training is stopped")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--run", type=Path, help="the row's run, as benchmarks/quality.py trained it, say")
     parser.add_argument("--table", action="store_true", help="only write the page")
     options = parser.parse_args()
-    if not options.table:
+    if options.run is not None:
+        (row,) = (row for row in PLAN if [row.name] == options.rows)
+        write_row(row, options.run, options.threads)
+    elif not options.table:
         for row in PLAN:
             wanted = row.name in options.rows if options.rows else not (ROWS / f"{row.name}.json").exists()
             if wanted:
@@ -94,29 +99,38 @@ def main() -> None:
 
 
 def measure(row: Row, limit: float, threads: int) -> None:
-    """Train the row, or go on with its run, for at most `limit` minutes; then write its JSON and its grid."""
+    """Train the row, or go on with its run, for at most `limit` minutes; then write it."""
     run = RUNS / row.name
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     arguments = [os.path.expandvars(argument) for argument in row.arguments]
-    length = [] if row.minutes is None else ["--minutes", f"{row.minutes:g}"]
     zerosum = [sys.executable, "-m", "zerosum"]
     if run.exists() and is_whole(run):
         shutil.rmtree(run)
-    fresh = [*zerosum, "train", *arguments, *length, "--out", str(run)]
+    fresh = [*zerosum, "train", *arguments, *length(row), "--out", str(run)]
     for mark in sorted({mark for mark in MARKS if mark < limit} | {limit}):
         if not (run.exists() and is_whole(run)) and minutes(run) < mark:
             left = mark - minutes(run)
             train([*zerosum, "resume", str(run)] if run.exists() else fresh, left, environment)
             keep(run, f"{mark:g}")
+    write_row(row, run, threads)
+
+
+def length(row: Row) -> list[str]:
+    return [] if row.minutes is None else ["--minutes", f"{row.minutes:g}"]
+
+
+def write_row(row: Row, run: Path, threads: int) -> None:
+    """The row's JSON and its grid, from its run."""
     ROWS.mkdir(parents=True, exist_ok=True)
     summary = fleet(run) if (run / "fleet.json").exists() else single(run)
     picture = ROWS / f"{row.name}.png"
-    sample = [*zerosum, "sample", str(run), "-n", str(summary.pop("drawn")), "--out", str(picture)]
+    drawn = str(summary.pop("drawn"))
     if summary.pop("points", False):
         shutil.copy(last_grid(run), picture)
     else:
-        subprocess.run(sample, check=True, env=environment)
-    shown = " ".join(["zerosum train", *row.arguments, *length])
+        sample = [sys.executable, "-m", "zerosum", "sample", str(run), "-n", drawn, "--out", str(picture)]
+        subprocess.run(sample, check=True)
+    shown = " ".join(["zerosum train", *row.arguments, *length(row)])
     about = {"name": row.name, "command": shown, "threads": threads, "machine": machine(), **summary}
     (ROWS / f"{row.name}.json").write_text(json.dumps(about, indent=1) + "\n")
 

@@ -15,6 +15,7 @@ from zerosum.errors import UserError
 from zerosum.networks.dcgan_k2 import WideConv
 from zerosum.networks.layers import (
     BatchNorm,
+    Dropout,
     Maxout,
     SameConv,
     SameConvTranspose,
@@ -203,3 +204,32 @@ def test_running_variance_is_unbiased_by_hand() -> None:
     # Mean 2, unbiased variance 2: 0.9 * 0 + 0.1 * 2 and 0.9 * 1 + 0.1 * 2.
     assert layer.running_mean.item() == pytest.approx(0.2)
     assert layer.running_var.item() == pytest.approx(1.1)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.4, 0.5])
+def test_dropout_drops_its_share_and_keeps_the_mean(rate: float) -> None:
+    torch.manual_seed(0)
+    x = torch.ones(64, 32, 14, 14).to(memory_format=torch.channels_last).requires_grad_()
+    out = Dropout(rate)(x)
+    kept = out != 0
+    deviation = (rate * (1 - rate) / x.numel()) ** 0.5
+    assert abs(float((~kept).float().mean()) - rate) < 4 * deviation
+    assert torch.allclose(out[kept], torch.tensor(1 / (1 - rate)), rtol=1e-4)
+    out.sum().backward()
+    assert x.grad is not None
+    assert torch.equal(x.grad, out.detach())  # the gradient goes where the value went, scaled alike
+
+
+def test_dropout_masks_are_independent_from_place_to_place_and_call_to_call() -> None:
+    torch.manual_seed(0)
+    layer, x = Dropout(0.5), torch.ones(400_000)
+    first, second = (layer(x) != 0).float(), (layer(x) != 0).float()
+    for a, b in ((first, second), (first[1:], first[:-1]), (first[4:], first[:-4])):
+        assert abs(float(((a - 0.5) * (b - 0.5)).mean())) < 0.25 * 4 / x.numel() ** 0.5
+
+
+def test_dropout_is_torchs_in_eval_mode_and_at_its_ends() -> None:
+    x = torch.randn(100)
+    assert torch.equal(Dropout(0.5).eval()(x), x)
+    assert torch.equal(Dropout(0.0)(x), x)
+    assert torch.equal(Dropout(1.0)(x), torch.zeros(100))

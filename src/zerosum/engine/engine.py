@@ -16,6 +16,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
 
+from zerosum.engine.memory import keep_memory
 from zerosum.errors import TrainingError, UserError
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -50,6 +51,7 @@ class Engine:
         )
         self.fabric.launch()
         self.precision = precision
+        self.keeps_memory = keep_memory()
 
     @property
     def device(self) -> torch.device:
@@ -82,6 +84,7 @@ class Engine:
             "precision": self.precision,
             "processes": self.world,
             "threads": torch.get_num_threads(),
+            "keeps_memory": self.keeps_memory,
         }
 
     def place(self, network: nn.Module) -> nn.Module:

@@ -12,7 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
-from zerosum.networks.layers import Maxout, one_hot, output_activation, require_classes, require_images, uniform_init
+from zerosum.networks.layers import (
+    Dropout,
+    Maxout,
+    one_hot,
+    output_activation,
+    require_classes,
+    require_images,
+    uniform_init,
+)
 from zerosum.types import Domain
 
 
@@ -33,12 +41,12 @@ class CganGenerator(nn.Module):
         super().__init__()
         require_images(domain, "cgan-generator")
         self.z_dim, self.classes = z_dim, require_classes(domain, "cgan-generator")
-        self.from_z = nn.Sequential(nn.Linear(z_dim, z_units), nn.ReLU(), nn.Dropout(dropout))
-        self.from_y = nn.Sequential(nn.Linear(self.classes, y_units), nn.ReLU(), nn.Dropout(dropout))
+        self.from_z = nn.Sequential(nn.Linear(z_dim, z_units), nn.ReLU(), Dropout(dropout))
+        self.from_y = nn.Sequential(nn.Linear(self.classes, y_units), nn.ReLU(), Dropout(dropout))
         self.layers = nn.Sequential(
             nn.Linear(z_units + y_units, units),
             nn.ReLU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(units, domain.channels * domain.size**2),
             output_activation(domain),
             nn.Unflatten(1, domain.shape),
@@ -76,14 +84,14 @@ class CganDiscriminator(nn.Module):
         pixels = domain.channels * domain.size**2
         self.from_x = nn.Sequential(
             nn.Flatten(),
-            nn.Dropout(input_dropout),
+            Dropout(input_dropout),
             Maxout(pixels, x_units, x_pieces),
-            nn.Dropout(dropout),
+            Dropout(dropout),
         )
-        self.from_y = nn.Sequential(Maxout(self.classes, y_units, y_pieces), nn.Dropout(dropout))
+        self.from_y = nn.Sequential(Maxout(self.classes, y_units, y_pieces), Dropout(dropout))
         self.layers = nn.Sequential(
             Maxout(x_units + y_units, units, pieces),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(units, 1),
         )
         for part in (self.from_x, self.layers):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from zerosum.errors import UserError
 from zerosum.networks import NETWORKS
+from zerosum.networks.convolution import Conv2d, ConvTranspose2d
 from zerosum.networks.layers import BatchNorm, dcgan_init, output_activation, require_images
 from zerosum.types import Domain
 
@@ -39,13 +40,13 @@ class DcganGenerator(nn.Module):
         channels = width * 2 ** (stages - 1)
         layers: list[nn.Module] = [
             nn.Unflatten(1, (z_dim, 1, 1)),
-            nn.ConvTranspose2d(z_dim, channels, base, bias=False),
+            ConvTranspose2d(z_dim, channels, base, bias=False),
         ]
         for _ in range(stages - 1):
             layers += [BatchNorm(channels), nn.ReLU()]
-            layers.append(nn.ConvTranspose2d(channels, channels // 2, 4, 2, 1, bias=False))
+            layers.append(ConvTranspose2d(channels, channels // 2, 4, 2, 1, bias=False))
             channels //= 2
-        layers += [BatchNorm(channels), nn.ReLU(), nn.ConvTranspose2d(channels, domain.channels, 4, 2, 1, bias=False)]
+        layers += [BatchNorm(channels), nn.ReLU(), ConvTranspose2d(channels, domain.channels, 4, 2, 1, bias=False)]
         self.layers = nn.Sequential(*layers, output_activation(domain))
         dcgan_init(self)
 
@@ -75,15 +76,15 @@ class DcganDiscriminator(nn.Module):
         require_images(domain, "dcgan-discriminator")
         base, stages = pyramid(domain.size)
         layers: list[nn.Module] = [
-            nn.Conv2d(domain.channels, width, 4, 2, 1, bias=False),
+            Conv2d(domain.channels, width, 4, 2, 1, bias=False),
             nn.LeakyReLU(0.2),
         ]
         channels = width
         for _ in range(stages - 1):
-            layers.append(nn.Conv2d(channels, 2 * channels, 4, 2, 1, bias=norm == "none"))
+            layers.append(Conv2d(channels, 2 * channels, 4, 2, 1, bias=norm == "none"))
             channels *= 2
             layers += [*_norm(norm, channels), nn.LeakyReLU(0.2)]
-        self.layers = nn.Sequential(*layers, nn.Conv2d(channels, 1, base, bias=False), nn.Flatten())
+        self.layers = nn.Sequential(*layers, Conv2d(channels, 1, base, bias=False), nn.Flatten())
         dcgan_init(self)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:

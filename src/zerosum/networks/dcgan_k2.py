@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from zerosum.networks import NETWORKS
 from zerosum.networks.layers import (
+    Dropout,
     SameConv,
     SameConvTranspose,
     keras_init,
@@ -85,7 +86,7 @@ class DcganK2Discriminator(nn.Module):
         self.layers = nn.Sequential(
             SameConv(domain.channels, 32, 3, 2),
             nn.LeakyReLU(SLOPE),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             SameConv(32, 64, 3, 2),
             nn.LeakyReLU(SLOPE),
             nn.Flatten(),

@@ -13,6 +13,7 @@ from zerosum.networks.layers import (
     KERAS_EPS,
     KERAS_MOMENTUM,
     BatchNorm,
+    Dropout,
     SameConv,
     SameConvTranspose,
     keras_init,
@@ -61,7 +62,7 @@ class DcganLiteDiscriminator(nn.Module):
         layers: list[nn.Module] = []
         for inputs in (domain.channels, width):
             layers += [SameConv(inputs, width, 3, 2), *_norm(width, batch_norm)]
-            layers += [nn.LeakyReLU(0.2), nn.Dropout(dropout)]
+            layers += [nn.LeakyReLU(0.2), Dropout(dropout)]
         self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(7 * 7 * width, 1))
         keras_init(self)
 

@@ -13,6 +13,7 @@ from zerosum.networks.layers import (
     KERAS_EPS,
     KERAS_MOMENTUM,
     BatchNorm,
+    Dropout,
     SameConv,
     SameConvTranspose,
     keras_init,
@@ -63,7 +64,7 @@ class DcganSmoothDiscriminator(nn.Module):
         self.layers = nn.Sequential(
             SameConv(domain.channels, 512, 5, 2),
             nn.LeakyReLU(0.2),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             SameConv(512, 256, 3, 2),
             nn.LeakyReLU(0.2),
             SameConv(256, 128, 3),

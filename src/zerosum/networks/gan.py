@@ -13,7 +13,7 @@ import math
 from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
-from zerosum.networks.layers import Maxout, output_activation, relu_layers, uniform_init
+from zerosum.networks.layers import Dropout, Maxout, output_activation, relu_layers, uniform_init
 from zerosum.types import Domain
 
 
@@ -70,11 +70,11 @@ class GanDiscriminator(nn.Module):
         if len(domain.shape) == 3:
             self.layers = nn.Sequential(
                 nn.Flatten(),
-                nn.Dropout(input_dropout),
+                Dropout(input_dropout),
                 Maxout(inputs, units, pieces),
-                nn.Dropout(dropout),
+                Dropout(dropout),
                 Maxout(units, units, pieces),
-                nn.Dropout(dropout),
+                Dropout(dropout),
                 nn.Linear(units, 1),
             )
             uniform_init(self, 0.005)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zerosum.errors import UserError
+from zerosum.networks.convolution import Conv2d, ConvTranspose2d
 from zerosum.types import Domain
 
 KERAS_EPS, KERAS_MOMENTUM = 1e-3, 0.01  # Keras says momentum 0.99: of the old, where torch counts the new
@@ -29,7 +30,7 @@ def same_pad(size: int, kernel: int, stride: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-class SameConv(nn.Conv2d):
+class SameConv(Conv2d):
     """Keras' Conv2D with padding "same": (N, C, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, *, bias: bool = True) -> None:
@@ -39,11 +40,11 @@ class SameConv(nn.Conv2d):
         top, bottom = same_pad(input.shape[2], self.kernel_size[0], self.stride[0])
         left, right = same_pad(input.shape[3], self.kernel_size[1], self.stride[1])
         if (top, left) == (bottom, right):
-            return F.conv2d(input, self.weight, self.bias, self.stride, (top, left))
-        return F.conv2d(F.pad(input, (left, right, top, bottom)), self.weight, self.bias, self.stride)
+            return self.convolve(input, (top, left))
+        return self.convolve(F.pad(input, (left, right, top, bottom)), (0, 0))
 
 
-class SameConvTranspose(nn.ConvTranspose2d):
+class SameConvTranspose(ConvTranspose2d):
     """Keras' Conv2DTranspose with padding "same": (N, C, H, W) to (N, out, H * stride, W * stride).
 
     It is the gradient of the "same" convolution that leads from the large size back to the small one.
@@ -136,6 +137,17 @@ def require_classes(domain: Domain, network: str) -> int:
 def one_hot(y: Tensor, classes: int, dtype: torch.dtype) -> Tensor:
     """(N,) labels as (N, classes) rows of zeros with a one."""
     return (y[:, None] == torch.arange(classes, device=y.device)).to(dtype)
+
+
+class Dropout(nn.Dropout):
+    """torch's layer; on a CPU its chance has 16 bits, since drawing the mask took as long as a convolution."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.training or input.device.type != "cpu" or self.p in (0.0, 1.0):
+            return super().forward(input)
+        dropped = round(self.p * 2**16)  # of 65,536 numbers
+        bits = torch.empty_like(input, dtype=torch.int16, requires_grad=False).random_(-(2**15), 2**15)
+        return input * (bits >= dropped - 2**15).to(input.dtype).mul_(2**16 / (2**16 - dropped))
 
 
 class Maxout(nn.Linear):

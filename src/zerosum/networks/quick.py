@@ -1,8 +1,7 @@
 """`quick`: small networks for a plain CPU, any square image from 28 to 64 pixels, with or without classes.
 
 Pixel shuffle (Shi et al. 2016, arXiv 1609.05158) in G instead of transposed convolutions; no normalization in D, as
-R3GAN (2501.05441) does without; classes by projection in D (Miyato & Koyama 2018, arXiv 1802.05637). Both networks
-keep their activations in the channels-last layout, in which batch norm over few channels is several times faster.
+R3GAN (2501.05441) does without; classes by projection in D (Miyato & Koyama 2018, arXiv 1802.05637).
 """
 
 from __future__ import annotations
@@ -12,18 +11,12 @@ from torch import Tensor, nn
 
 from zerosum.errors import UserError
 from zerosum.networks import NETWORKS
+from zerosum.networks.convolution import Conv2d
 from zerosum.networks.layers import BatchNorm, output_activation, require_images
 from zerosum.types import Domain
 
 SIZES = tuple(range(28, 65, 4))
 LARGE = 48  # from here on G begins at an eighth of the size instead of a quarter
-
-
-def channels_last(network: nn.Module) -> None:
-    """Lay out the kernels so that every activation after the first convolution is channels-last."""
-    for weight in network.parameters():
-        if weight.dim() == 4:
-            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
 
 
 @NETWORKS.register("quick-generator")
@@ -49,15 +42,14 @@ class QuickGenerator(nn.Module):
         for index in range(doublings):
             wide = width if index + 1 < doublings else width // 2
             layers += [
-                nn.Conv2d(channels, 4 * wide, 3, padding=1, bias=False),
+                Conv2d(channels, 4 * wide, 3, padding=1, bias=False),
                 nn.PixelShuffle(2),
                 BatchNorm(wide),
                 nn.ReLU(),
             ]
             channels = wide
-        layers += [nn.Conv2d(channels, domain.channels, 3, padding=1), output_activation(domain)]
+        layers += [Conv2d(channels, domain.channels, 3, padding=1), output_activation(domain)]
         self.layers = nn.Sequential(*layers)
-        channels_last(self)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         if self.embed is not None:
@@ -81,7 +73,7 @@ class QuickDiscriminator(nn.Module):
         channels, size, index = domain.channels, domain.size, 0
         while size > 4:
             wide, kernel = width << min(index, 2), 4 if index < 2 else 3
-            layers += [nn.Conv2d(channels, wide, kernel, stride=2, padding=1), nn.LeakyReLU(0.2)]
+            layers += [Conv2d(channels, wide, kernel, stride=2, padding=1), nn.LeakyReLU(0.2)]
             channels, size, index = wide, (size + 2 - kernel) // 2 + 1, index + 1
         self.layers = nn.Sequential(*layers, nn.Flatten())
         features = channels * size * size
@@ -89,7 +81,6 @@ class QuickDiscriminator(nn.Module):
         self.embed = None if domain.classes is None else nn.Embedding(domain.classes, features)
         if self.embed is not None:
             nn.init.normal_(self.embed.weight, std=features**-0.5)
-        channels_last(self)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         features = self.layers(x)

@@ -1,0 +1,131 @@
+"""Convolutions between few and many channels: torch's numbers on another path, and its gradients, to the second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zerosum.networks import convolution
+from zerosum.networks.convolution import Conv2d, ConvTranspose2d, gather, scatter
+from zerosum.networks.layers import SameConv
+
+# Layers of the tutorials' networks and odd ones, smaller in batch: (layer, channels, size of the images).
+LAYERS: dict[str, tuple[Callable[[], nn.Module], int, int]] = {
+    "dcgan-lite ends": (lambda: Conv2d(128, 1, 7, padding=3), 128, 28),
+    "dcgan-smooth ends": (lambda: Conv2d(32, 1, 5, padding=2, bias=False), 32, 28),
+    "dcgan-faces ends": (lambda: ConvTranspose2d(64, 3, 4, 2, 1, bias=False), 64, 16),
+    "dcgan-faces begins": (lambda: Conv2d(3, 64, 4, 2, 1, bias=False), 3, 32),
+    "dcgan-smooth begins": (lambda: Conv2d(1, 64, 5, 2, 2), 1, 28),
+    "a valid kernel": (lambda: Conv2d(40, 2, 3), 40, 9),
+    "an odd rest": (lambda: ConvTranspose2d(24, 1, 3, 2, 1, 1), 24, 7),
+    "an oblong kernel": (lambda: Conv2d(1, 16, (3, 5), (2, 1), (1, 2)), 1, 12),
+}
+
+
+def plain(layer: nn.Module) -> Callable[[Tensor], Tensor]:
+    """torch's own layer with the same weights."""
+    kind = nn.Conv2d if isinstance(layer, nn.Conv2d) else nn.ConvTranspose2d
+    return lambda x: kind.forward(layer, x)
+
+
+@pytest.fixture
+def folds(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of the products that were folded."""
+    seen: list[int] = []
+    fold = F.fold
+
+    def counted(*args: object, **kwargs: object) -> Tensor:
+        seen.append(args[0].shape[1])  # type: ignore[attr-defined]
+        return fold(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(convolution.F, "fold", counted)
+    return seen
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_values_and_gradients_are_torchs(name: str, layout: torch.memory_format, folds: list[int]) -> None:
+    make, channels, size = LAYERS[name]
+    torch.manual_seed(0)
+    layer = make().double()
+    x = torch.randn(3, channels, size, size, dtype=torch.float64).to(memory_format=layout).requires_grad_()
+    mine, torchs = layer(x), plain(layer)(x)
+    torch.testing.assert_close(mine, torchs, rtol=0, atol=1e-12)
+    weights = [x, *layer.parameters()]
+    pull = torch.randn_like(torchs)
+    found, expected = (torch.autograd.grad(values, weights, pull) for values in (mine, torchs))
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-11)
+    assert len(folds) == 1  # the path under test was the one taken
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_gradient_penalty_has_torchs_gradient(name: str) -> None:
+    make, channels, size = LAYERS[name]
+    torch.manual_seed(1)
+    layer = make().double()
+    x = torch.randn(2, channels, size, size, dtype=torch.float64, requires_grad=True)
+
+    def penalty(run: Callable[[Tensor], Tensor]) -> list[Tensor]:
+        slope = torch.autograd.grad(run(x).tanh().sum(), x, create_graph=True)[0]
+        return list(torch.autograd.grad(slope.square().sum(), [x, layer.weight]))
+
+    for ours, theirs in zip(penalty(layer), penalty(plain(layer)), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
+
+
+def test_gather_and_scatter_pass_the_numerical_check_twice() -> None:
+    torch.manual_seed(2)
+    few = torch.randn(2, 1, 5, 5, dtype=torch.float64, requires_grad=True)
+    many = torch.randn(2, 4, 3, 3, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(4, 1, 3, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x, w: gather(x, w, (2, 2), (1, 1)), (few, weight))
+    assert torch.autograd.gradgradcheck(lambda x, w: gather(x, w, (2, 2), (1, 1)), (few, weight))
+    assert torch.autograd.gradcheck(lambda y, w: scatter(y, w, (5, 5), (2, 2), (1, 1)), (many, weight))
+    assert torch.autograd.gradgradcheck(lambda y, w: scatter(y, w, (5, 5), (2, 2), (1, 1)), (many, weight))
+
+
+def test_scatter_is_the_adjoint_of_gather() -> None:
+    torch.manual_seed(3)
+    x, y = torch.randn(2, 3, 8, 8, dtype=torch.float64), torch.randn(2, 16, 4, 4, dtype=torch.float64)
+    weight = torch.randn(16, 3, 4, 4, dtype=torch.float64)
+    left = (gather(x, weight, (2, 2), (1, 1)) * y).sum()
+    right = (x * scatter(y, weight, (8, 8), (2, 2), (1, 1))).sum()
+    torch.testing.assert_close(left, right)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Conv2d(16, 16, 3, padding=1),  # many to many
+        Conv2d(16, 2, 3, padding=1, groups=2),
+        Conv2d(16, 1, 3, padding=2, dilation=2),
+        Conv2d(16, 1, 3, padding=1, padding_mode="reflect"),
+        Conv2d(64, 1, 4, 2, 1),  # a stride towards few channels
+        Conv2d(32, 1, 28, padding=14),  # the product would be 24 times as large as the image
+        Conv2d(16, 1, 3, padding="same"),
+    ],
+    ids=str,
+)
+def test_other_layers_are_torchs_own(layer: Conv2d, folds: list[int]) -> None:
+    x = torch.randn(2, layer.in_channels, 28, 28, requires_grad=True)
+    assert torch.equal(layer(x), nn.Conv2d.forward(layer, x))
+    assert folds == []
+
+
+def test_autocast_takes_torchs_path(folds: list[int]) -> None:
+    layer = Conv2d(64, 1, 3, padding=1)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert layer(torch.randn(2, 64, 8, 8)).dtype == torch.bfloat16
+    assert folds == []
+
+
+def test_images_that_need_no_gradient_are_convolved_by_torch(folds: list[int]) -> None:
+    layer = SameConv(1, 64, 5, 2)
+    layer(torch.randn(2, 1, 28, 28)).sum().backward()
+    assert folds == []
+    assert layer.weight.grad is not None
