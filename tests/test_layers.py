@@ -16,6 +16,7 @@ FLOORS = (
     ("engine", "metrics", "watch", "sampling", "export", "reporting"),
     ("recipes",),
     ("api",),
+    ("bench",),
     ("cli", "studio"),
 )
 FLOOR = {part: level for level, parts in enumerate(FLOORS) for part in parts}

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.errors import UserError
-from zerosum.games.adversarial import Adversarial
+from zerosum.games.adversarial import Adversarial, judges_each_alone
 from zerosum.games.base import Terms, only, play_round
 from zerosum.games.rules import AdversarialRules
+from zerosum.networks.layers import BatchNorm
 
 
 class G(nn.Module):
@@ -30,7 +31,9 @@ class G(nn.Module):
 
 
 class D(nn.Module):
-    """Logits w * x + b per sample; keeps what it was given."""
+    """Logits w * x + b per sample; keeps what it was given. It says that it mixes samples, so that a view is kept."""
+
+    mixes_samples = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -123,6 +126,33 @@ def test_one_batch_shows_d_real_and_fake_joined() -> None:
     played.round(batch=2)
     joined = played.networks["D"].seen[0]
     assert joined.squeeze(1).tolist() == [1.0, 2.0, 24.0, 26.0]  # z = 12, 13 scaled by 2
+
+
+def test_two_batches_are_one_pass_where_d_judges_each_sample_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    apart = Played(rate=0.1, view="two-batches")
+    monkeypatch.setattr(D, "mixes_samples", False)
+    joined = Played(rate=0.1, view="two-batches")
+    for played in (apart, joined):
+        played.round(batch=2)
+    assert [len(x) for x in apart.networks["D"].seen] == [2, 2, 2]
+    assert [len(x) for x in joined.networks["D"].seen] == [4, 2]
+    for (player, terms), (other, expected) in zip(joined.updates, apart.updates, strict=True):
+        assert (player, terms) == (other, pytest.approx(expected, rel=1e-14))
+    for mine, other in zip(joined.networks["D"].parameters(), apart.networks["D"].parameters(), strict=True):
+        torch.testing.assert_close(mine, other, rtol=0, atol=1e-14)
+
+
+def test_batch_norm_in_d_keeps_two_batches_apart() -> None:
+    assert judges_each_alone(nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5), nn.GroupNorm(1, 2)))
+    assert not judges_each_alone(nn.Sequential(nn.Linear(2, 2), nn.Sequential(BatchNorm(2))))
+
+
+def test_a_penalty_that_is_due_keeps_two_batches_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(D, "mixes_samples", False)
+    played = Played(r1=1.0, penalty_every=2)
+    played.round(batch=2)
+    played.round(batch=2)
+    assert [len(x) for x in played.networks["D"].seen] == [4, 2, 2, 2, 2]
 
 
 def test_fresh_fakes_are_drawn_anew_for_g() -> None:

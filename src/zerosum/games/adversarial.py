@@ -52,6 +52,11 @@ def see_apart(D: nn.Module, real: Batch, fake: Batch) -> tuple[Tensor, Tensor]:
 VIEWS: dict[str, View] = {"one-batch": see_joined, "two-batches": see_apart}
 
 
+def judges_each_alone(D: nn.Module) -> bool:
+    """Whether a sample's logit does not depend on the batch around it, so that two passes are one with less work."""
+    return not any(getattr(module, "mixes_samples", False) for module in D.modules())
+
+
 @GAMES.register("adversarial")
 class Adversarial(Game):
     """Two players, "G" and "D"; every variation is a field of `AdversarialRules`."""
@@ -62,6 +67,7 @@ class Adversarial(Game):
     def __init__(self, networks: Mapping[str, nn.Module], rules: AdversarialRules) -> None:
         super().__init__(networks, rules)
         self.d_turns = 0  # taken so far: lazy penalties count them
+        self.joins = judges_each_alone(networks["D"])
         self.retell(rules)
 
     def retell(self, rules: AdversarialRules) -> None:
@@ -185,12 +191,14 @@ class Table:
 
     def judge(self, real: Batch, fake: Batch) -> Move:
         """One update of D on the sum of its real part, its fake part and the penalties that are due."""
-        due = self.game.d_turns % self.rules.penalty_every == 0
-        real.x.requires_grad_(due and self.rules.r1 > 0)
-        fake.x.requires_grad_(due and self.rules.r2 > 0)
-        real_logits, fake_logits = VIEWS[self.rules.view](self.D, real, fake)
-        real_part, fake_part = self.loss.d_terms(real_logits, fake_logits, self.rules)
-        terms = {"D/adv": self.rules.d_scale * (real_part.mean() + fake_part.mean())}
+        rules = self.rules
+        due = bool(rules.r1 or rules.r2 or rules.gp) and self.game.d_turns % rules.penalty_every == 0
+        real.x.requires_grad_(due and rules.r1 > 0)
+        fake.x.requires_grad_(due and rules.r2 > 0)
+        joined = self.game.joins and not due  # a penalty's gradient would go through the other half as well
+        real_logits, fake_logits = VIEWS["one-batch" if joined else rules.view](self.D, real, fake)
+        real_part, fake_part = self.loss.d_terms(real_logits, fake_logits, rules)
+        terms = {"D/adv": rules.d_scale * (real_part.mean() + fake_part.mean())}
         if due:
             terms.update(self.penalties(real, fake, real_logits, fake_logits))
         return Move(terms=terms, seen=self.seen_by_d(real_logits, fake_logits))

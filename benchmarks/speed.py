@@ -1,0 +1,130 @@
+"""How fast is zerosum, beside what a reader of the tutorials would run? docs/benchmarks.md's section on speed.
+
+    python benchmarks/speed.py                      every race that is not there yet, then the operators and the chores
+    python benchmarks/speed.py dcgan-lite mlp       these races anew
+    python benchmarks/speed.py --chores             what a user waits for, anew
+
+Run it on a machine that does nothing else. Contestants take turns in processes of their own, at least seven each, with
+a warm-up that is not counted; the Keras script takes part where TensorFlow is installed (`pip install tensorflow-cpu`).
+Each result is kept in docs/benchmarks/speed.json as soon as it is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from typing import Any
+
+import torch
+
+from results import machine
+from sections import FOLDER, write_section
+from zerosum.bench import speed
+from zerosum.bench.plain import LOOPS
+
+ROUNDS, SECONDS = 7, 10.0
+TARGETS = {"dcgan-lite": 2.0, "mlp": 1.5, "dcgan-smooth": 1.5, "dcgan-faces": 1.5, "dcgan-k2": 5.0}
+KEPT = FOLDER / "speed.json"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipes", nargs="*", choices=[*LOOPS, []])
+    parser.add_argument("--chores", action="store_true")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    told = parser.parse_args()
+    about: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {"races": {}}
+    about |= {"machine": machine(), "torch": torch.__version__, "threads": told.threads}
+    wanted = told.recipes or [] if told.chores or told.recipes else [n for n in TARGETS if n not in about["races"]]
+    for name in wanted:
+        print(name, flush=True)
+        found = speed.run_race(name, rounds=ROUNDS, seconds=SECONDS, threads=told.threads)
+        about["races"][name] = found.to_dict()
+        write_section("speed", about, section(about))
+    if told.chores or "chores" not in about:
+        about["operators"] = speed.operators("dcgan-lite", told.threads)
+        found_chores = speed.chores(samples=50_000, judged=10_000, threads=told.threads, tell=print)
+        about["chores"] = [vars(chore) for chore in found_chores]
+    write_section("speed", about, section(about))
+
+
+def section(about: dict[str, Any]) -> list[str]:
+    """The section of docs/benchmarks.md."""
+    lines = [
+        "## How fast training is",
+        "",
+        f"`python benchmarks/speed.py` on {about['machine']}, torch {about['torch']}, {about['threads']} threads: images "
+        f"a second, medians of {ROUNDS} turns of about {SECONDS:g} seconds each (slowest and fastest turn), the "
+        "contestants in turns and in processes of their own, warm-up excluded. The plain loop is what PyTorch tutorials "
+        "write, with the recipe's networks, batch and order of updates (`zerosum/bench/plain.py`); data lie in memory "
+        "for both. In float64 both have the same weights after twenty steps (`tests/bench`).",
+        "",
+        "| recipe | zerosum | plain PyTorch loop | times as fast | goal |",
+        "|---|---|---|---|---|",
+    ]
+    for name, race in about["races"].items():
+        ours, plain = (rates(race["results"][kind]["rates"]) for kind in ("zerosum", "plain"))
+        lines.append(f"| `{name}` | {ours} | {plain} | {race['times_plain']:.2f} | {TARGETS[name]:g} |")
+    lite = about["races"].get("dcgan-lite", {})
+    if lite.get("times_keras"):
+        keras = rates(lite["results"]["keras"]["rates"])
+        lines += ["", f"The tutorial's Keras script of `dcgan-lite`: {keras} images a second; zerosum is "]
+        lines[-1] += f"{lite['times_keras']:.2f} times as fast (goal: 3.5)."
+    return lines + limits(about) + operators(about.get("operators", [])) + chores(about.get("chores", []))
+
+
+def rates(turns: list[float]) -> str:
+    """`142 (139-144)`."""
+    ordered = sorted(turns)
+    return f"{ordered[len(ordered) // 2]:,.0f} ({ordered[0]:,.0f}-{ordered[-1]:,.0f})"
+
+
+def limits(about: dict[str, Any]) -> list[str]:
+    """How near to the machine's limit each race runs: by dcgan-lite's, where the best convolution took part."""
+    best = about["races"].get("dcgan-lite", {}).get("results", {}).get("convolution")
+    if best is None:
+        return []
+    rate = sorted(best["rates"])[len(best["rates"]) // 2]
+    lines = [
+        "",
+        "### How near to the machine's limit",
+        "",
+        f"The best convolution measured in the race of `dcgan-lite` ({best['about']}) reaches {rate:,.0f} GFLOP/s. An "
+        "image's operations are counted layer by layer, in torch's own layers.",
+        "",
+        "| recipe | GFLOP an image | GFLOP/s | of the best | plain loop at that rate: times as fast |",
+        "|---|---|---|---|---|",
+    ]
+    for name, race in about["races"].items():
+        if race["operations"] is not None:
+            plain = sorted(race["results"]["plain"]["rates"])[ROUNDS // 2]
+            lines.append(
+                f"| `{name}` | {race['operations']:.3f} | {race['achieved']:,.0f} | {race['achieved'] / rate:.0%} | "
+                f"{rate / race['operations'] / plain:.2f} |"
+            )
+    return lines
+
+
+def operators(rows: list[dict[str, Any]]) -> list[str]:
+    if not rows:
+        return []
+    lines = ["", "Where the time of a step of `dcgan-lite` goes (torch's profiler):", ""]
+    lines += ["| operator | shapes | calls | ms | share |", "|---|---|---|---|---|"]
+    for row in rows:
+        shapes = " ".join("x".join(map(str, shape)) for shape in row["shapes"])
+        lines.append(
+            f"| {row['operator']} | {shapes} | {row['calls']} | {row['milliseconds']:.1f} | {row['share']:.1%} |"
+        )
+    return lines
+
+
+def chores(rows: list[dict[str, Any]]) -> list[str]:
+    if not rows:
+        return []
+    lines = ["", "### What a user waits for", "", "| command | seconds | MiB |", "|---|---|---|"]
+    return lines + [f"| {row['name']} | {row['seconds']:.1f} | {row['memory']:,.0f} |" for row in rows]
+
+
+if __name__ == "__main__":
+    main()

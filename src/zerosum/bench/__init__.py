@@ -1,0 +1,1 @@
+"""How fast zerosum is on this machine, beside what a reader of the tutorials would run instead."""

@@ -1,0 +1,179 @@
+"""Who takes part in a race: zerosum's training, the tutorials' loops, and the machine's own best convolution.
+
+Each runs in a process of its own, `python -m zerosum.bench.contestants KIND`, so that what one of them sets for its
+process (how memory is kept, above all) helps no other. It answers every line of its input, a number of steps, with a
+line: the seconds that they took.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from zerosum import recipes
+from zerosum.api.assemble import assemble, settle
+from zerosum.bench import keras, plain
+from zerosum.data import Dataset, Split, open_dataset
+from zerosum.data.loader import Feed
+from zerosum.engine.clock import LOG_STEPS
+from zerosum.engine.engine import Device, Engine
+from zerosum.engine.memory import keep_memory
+from zerosum.engine.plan import Plan
+from zerosum.spec import Recipe
+
+IMAGES = 2000  # in memory: enough that a batch is never in the processor's cache
+KINDS = ("zerosum", "plain", "keras", "convolution")
+
+
+class Contestant(Protocol):
+    """`batch`: images of a step, or billions of operations where it is a convolution."""
+
+    batch: float
+
+    def step(self) -> None: ...
+
+
+def task(name: str, batch: int | None = None) -> tuple[Recipe, Dataset]:
+    """A recipe as its tutorial has it, and real digits of its size."""
+    recipe = recipes.recipe(name)
+    recipe = recipe if batch is None else recipe.override({"batch": batch})
+    digits = open_dataset("digits", size=recipe.size, sizes=recipe.sizes, channels=recipe.channels)
+    assert digits.train.labels is not None
+    few = Split(samples=np.ascontiguousarray(digits.train.samples[:IMAGES]), labels=digits.train.labels[:IMAGES])
+    digits = dataclasses.replace(digits, train=few)
+    return settle(recipe, digits), digits
+
+
+class Ours:
+    """A training of zerosum, seen and read from the device as often as it is when it writes its log."""
+
+    def __init__(self, name: str, device: Device) -> None:
+        recipe, data = task(name)
+        self.training = assemble(recipe, data, Engine(device), Plan.of(recipe, len(data.train)))
+        self.batch: float = recipe.batch
+
+    def step(self) -> None:
+        due = (self.training.step + 1) % LOG_STEPS == 0
+        seen = self.training.take_step(observe=due)
+        if due:
+            self.training.settle()
+            torch.stack([value.detach().double() for value in seen.values()]).tolist()
+
+
+class Tutorial:
+    """The plain loop of the recipe's tutorial."""
+
+    def __init__(self, name: str, device: str) -> None:
+        recipe, data = task(name)
+        feed = Feed(data, device=torch.device("cpu"), value_range=recipe.value_range)
+        self.chance = plain.Memory(feed.take(len(data.train))[0].contiguous().to(device), z_dim=100)
+        self.loop = plain.Loop(recipe)
+        self.loop.G.to(device)
+        self.loop.D.to(device)
+        self.loop.prepare()
+        self.batch: float = recipe.batch
+
+    def step(self) -> None:
+        self.loop.step(self.chance)
+
+
+class Convolution:
+    """Of some large convolutions of GANs, forward and backward, the one that this machine does fastest."""
+
+    def __init__(self) -> None:
+        keep_memory()
+        rates = {}
+        for name, (work, billions) in self.candidates().items():
+            seconds = [seconds_of(work) for _ in range(4)][1:]
+            rates[name] = billions / statistics.median(seconds)
+            if rates[name] == max(rates.values()):
+                self.name, self.work, self.batch = name, work, billions
+
+    def step(self) -> None:
+        self.work()
+
+    @staticmethod
+    def candidates() -> dict[str, tuple[Callable[[], object], float]]:
+        found: dict[str, tuple[Callable[[], object], float]] = {}
+        for channels, size, kernel in ((128, 14, 4), (256, 8, 4), (128, 28, 3)):
+            stride, batch = (2, 64) if kernel == 4 else (1, 32)
+            x = torch.randn(batch, channels, size * stride, size * stride).to(memory_format=torch.channels_last)
+            w = torch.randn(channels, channels, kernel, kernel).to(memory_format=torch.channels_last)
+            y = F.conv2d(x, w, None, stride, 1)
+            billions = 2 * batch * y.shape[2] * y.shape[3] * (channels * kernel) ** 2 / 1e9
+            shape = f"{channels} channels, {kernel}x{kernel}, stride {stride}"
+            found[f"forward, {shape}"] = (forward(x, w, stride), billions)
+            found[f"by the input, {shape}"] = (backward(y, x, w, stride, (True, False, False)), billions)
+        return found
+
+
+def forward(x: Tensor, w: Tensor, stride: int) -> Callable[[], object]:
+    """A convolution, ready to be timed."""
+    return lambda: F.conv2d(x, w, None, stride, 1)
+
+
+def backward(y: Tensor, x: Tensor, w: Tensor, stride: int, wanted: tuple[bool, ...]) -> Callable[[], object]:
+    """One of a convolution's gradients, ready to be timed."""
+    form = (stride, stride), (1, 1), (1, 1), False, (0, 0), 1
+    return lambda: torch.ops.aten.convolution_backward(y, x, w, None, *form, wanted)
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """How long a call takes."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def enter(kind: str, name: str, device: Device, threads: int) -> Contestant:
+    """The contestant of that kind, ready to run."""
+    if kind == "convolution":
+        return Convolution()
+    if kind == "keras":
+        recipe, data = task("dcgan-lite")
+        feed = Feed(data, device=torch.device("cpu"), value_range=recipe.value_range)
+        return keras.Script(feed.take(len(data.train))[0].permute(0, 2, 3, 1).numpy(), threads)
+    if kind == "plain":
+        return Tutorial(name, Engine(device).device.type)
+    assert kind == "zerosum"
+    return Ours(name, device)
+
+
+def main() -> None:
+    """Enter as the command line says, then take the turns that standard input asks for."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("--recipe", default="dcgan-lite")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, required=True)
+    told = parser.parse_args()
+    torch.set_num_threads(told.threads)
+    runner = enter(told.kind, told.recipe, told.device, told.threads)
+    say(f"{runner.batch!r} {getattr(runner, 'name', told.recipe)}")
+    for line in sys.stdin:
+        began = time.perf_counter()
+        for _ in range(int(line)):
+            runner.step()
+        if told.device.startswith("cuda"):
+            torch.cuda.synchronize()
+        say(repr(time.perf_counter() - began))
+
+
+def say(text: str) -> None:
+    """A line for the process that asked."""
+    sys.stdout.write(text + "\n")  # the other end of the pipe reads it
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

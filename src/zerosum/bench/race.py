@@ -1,0 +1,92 @@
+"""Races between processes: they take turns, so that whatever else the machine does meets all of them alike."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from zerosum.errors import ZerosumError
+
+
+@dataclass(kw_only=True)
+class Result:
+    """What a contestant did in each round, in images (or billions of operations) a second."""
+
+    kind: str
+    about: str
+    batch: float
+    rates: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.rates)
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        """The slowest and the fastest round."""
+        return min(self.rates), max(self.rates)
+
+
+class Runner:
+    """A contestant in its own process, waiting for its turn."""
+
+    def __init__(self, kind: str, recipe: str, *, device: str, threads: int) -> None:
+        command = [sys.executable, "-m", "zerosum.bench.contestants", kind, "--recipe", recipe]
+        command += ["--device", device, "--threads", str(threads)]
+        environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+        self.process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+        batch, _, about = self._line().partition(" ")
+        self.result = Result(kind=kind, about=about, batch=float(batch))
+        self.steps = 1
+
+    def leave(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def run(self, steps: int) -> float:
+        """Take that many steps; their seconds."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{steps}\n")
+        self.process.stdin.flush()
+        return float(self._line())
+
+    def warm_up(self, seconds: float) -> None:
+        """A few steps that are not counted, and how many of them fill a turn of so many seconds."""
+        self.run(1)
+        spent = self.run(2) / 2
+        self.steps = max(1, round(seconds / spent))
+
+    def turn(self) -> None:
+        self.result.rates.append(self.steps * self.result.batch / self.run(self.steps))
+
+    def _line(self) -> str:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise ZerosumError(f"the process that measures ended by itself, with {self.process.wait()}")
+        return line.strip()
+
+
+def race(
+    kinds: Sequence[str], recipe: str, *, rounds: int, seconds: float, device: str = "cpu", threads: int = 1
+) -> dict[str, Result]:
+    """Each kind's result after so many rounds; in each, everybody has a turn of about that many seconds."""
+    runners: list[Runner] = []
+    try:
+        runners.extend(Runner(kind, recipe, device=device, threads=threads) for kind in kinds)
+        for runner in runners:
+            runner.warm_up(seconds)
+        for number in range(rounds):
+            first = number % len(runners)  # nobody always follows the same one
+            for runner in runners[first:] + runners[:first]:
+                runner.turn()
+    finally:
+        for runner in runners:
+            runner.leave()
+    return {runner.result.kind: runner.result for runner in runners}

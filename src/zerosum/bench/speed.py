@@ -1,0 +1,184 @@
+"""What is measured: training beside its peers, its share of the machine's best, and what a user waits for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from zerosum.bench import keras
+from zerosum.bench.race import Result, race
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raced:
+    """A recipe's race. Rates are images a second, but the convolution's: billions of operations a second."""
+
+    recipe: str
+    threads: int
+    device: str
+    results: dict[str, Result]
+    operations: float | None  # billions that an image of training takes; None where no layer-by-layer count holds
+
+    def times(self, peer: str) -> float | None:
+        """How many times as fast as the peer zerosum is, round by round in the median."""
+        return None if peer not in self.results else self.results["zerosum"].median / self.results[peer].median
+
+    @property
+    def achieved(self) -> float | None:
+        """Billions of operations a second."""
+        return None if self.operations is None else self.operations * self.results["zerosum"].median
+
+    @property
+    def share(self) -> float | None:
+        """Of the rate of the machine's best convolution in the same race."""
+        best = self.results.get("convolution")
+        return None if best is None or self.achieved is None else self.achieved / best.median
+
+    def to_dict(self) -> dict[str, Any]:
+        peers = {f"times_{kind}": self.times(kind) for kind in ("plain", "keras")}
+        return {**asdict(self), **peers, "achieved": self.achieved, "share": self.share}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chore:
+    """Something that a user waits for: a command, its seconds of wall time and its largest memory in MiB."""
+
+    name: str
+    seconds: float
+    memory: float
+
+
+def run_race(recipe: str, *, rounds: int, seconds: float, threads: int, device: str = "cpu") -> Raced:
+    """zerosum against the plain loop; `dcgan-lite` also against the Keras script and the best convolution."""
+    kinds = ["zerosum", "plain"]
+    if recipe == "dcgan-lite" and device == "cpu":
+        kinds += ["convolution", *(["keras"] if keras.installed() else [])]
+    results = race(kinds, recipe, rounds=rounds, seconds=seconds, threads=threads, device=device)
+    return Raced(recipe=recipe, threads=threads, device=device, results=results, operations=operations(recipe))
+
+
+def operations(recipe: str) -> float | None:
+    """Billions of floating-point operations for an image of training, counted in torch's own layers."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from zerosum.api.assemble import assemble
+    from zerosum.bench.contestants import task
+    from zerosum.engine.engine import Engine
+    from zerosum.engine.plan import Plan
+    from zerosum.networks import convolution
+    from zerosum.networks.dcgan_k2 import WideConv
+
+    told, data = task(recipe, 4)
+    training = assemble(told, data, Engine("cpu"), Plan.of(told, len(data.train)))
+    networks = training.game.networks.values()
+    if any(isinstance(module, WideConv) for network in networks for module in network.modules()):
+        return None  # its product has other sums than the convolution that it stands for
+    few, convolution.FEW = convolution.FEW, 0
+    try:
+        with FlopCounterMode(display=False) as counter:
+            for _ in range(training.game.period):
+                training.take_step(observe=False)
+    finally:
+        convolution.FEW = few
+    return float(counter.get_total_flops()) / 1e9 / training.images
+
+
+def operators(recipe: str, threads: int, most: int = 15) -> list[dict[str, Any]]:
+    """Where the time of a step goes: the operators that take most of it, each with its shapes and its share."""
+    import torch
+    from torch.profiler import ProfilerActivity, profile
+
+    from zerosum.bench.contestants import Ours
+
+    torch.set_num_threads(threads)
+    ours = Ours(recipe, "cpu")
+    for _ in range(3):
+        ours.step()
+    with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as seen:
+        ours.step()
+    found = seen.key_averages(group_by_input_shape=True)
+    whole = sum(entry.self_cpu_time_total for entry in found)
+    found.sort(key=lambda entry: -entry.self_cpu_time_total)
+    return [
+        {
+            "operator": entry.key,
+            "shapes": [shape for shape in entry.input_shapes if shape],
+            "calls": entry.count,
+            "milliseconds": entry.self_cpu_time_total / 1e3,
+            "share": entry.self_cpu_time_total / whole,
+        }
+        for entry in found[:most]
+    ]
+
+
+def chores(*, samples: int, judged: int, threads: int, tell: Tell) -> list[Chore]:
+    """Start a training, draw from it and judge it, as the command line does; each in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder, _threads(threads):
+        run = Path(folder) / "run"
+        told = ["train", "quick", "--data", "digits", "--steps", "20", "--out", str(run), "--no-watch", "-q"]
+        plans: Sequence[tuple[str, list[str], Path | None]] = (
+            ("train: to the first step", told, run / "events.jsonl"),
+            (f"sample: {samples:,} digits", ["sample", str(run), "-n", str(samples), "--out", f"{folder}/s.npz"], None),
+            ("eval: real features for the first time", judge(run, judged), None),
+            (f"eval: Frechet distance of {judged:,}", judge(run, judged), None),
+        )
+        done = []
+        for name, arguments, log in plans:
+            tell(name)
+            done.append(chore(name, arguments, log))
+        return done
+
+
+def judge(run: Path, count: int) -> list[str]:
+    """The command that asks for a run's Frechet distance."""
+    return ["eval", str(run), "-n", str(count), "--metric", "fid", "--json"]
+
+
+def chore(name: str, arguments: list[str], log: Path | None = None) -> Chore:
+    """Run a command to its end; its seconds are to there, or to the first step that is in the log of events."""
+    began = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-m", "zerosum", *arguments], stdout=subprocess.DEVNULL)
+    first: float | None = None
+    while log is not None and first is None and process.poll() is None:
+        if log.exists() and '"event": "step"' in log.read_text():
+            first = time.perf_counter() - began
+        time.sleep(0.02)
+    memory = process_memory(process)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(arguments)} ended with {process.returncode}")
+    seconds = time.perf_counter() - began
+    return Chore(name=name, seconds=seconds if first is None else first, memory=memory)
+
+
+def process_memory(process: subprocess.Popen[bytes]) -> float:
+    """Wait for the process; the most memory that it held, in MiB (0 where the system does not tell)."""
+    if not hasattr(os, "wait4") or process.returncode is not None:
+        process.wait()
+        return 0.0
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Inside, commands that are started take so many threads."""
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = str(count)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = before

@@ -1,0 +1,82 @@
+"""`zerosum bench`: how fast this machine trains, draws and judges, beside what one would run instead."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from zerosum.cli import options
+from zerosum.cli.app import app
+from zerosum.cli.output import document, say, table, tell, undisturbed
+
+if TYPE_CHECKING:
+    from zerosum.bench.speed import Chore, Raced
+
+SHORT = ("dcgan-lite", "mlp")
+Recipes = Annotated[
+    list[str] | None,
+    typer.Option("--recipe", help="A tutorial's recipe that has a plain loop (default: dcgan-lite and mlp)."),
+]
+Rounds = Annotated[int, typer.Option(help="Turns of each contestant.", min=1)]
+Seconds = Annotated[float, typer.Option(help="Of a turn, about.", min=0.1)]
+Threads = Annotated[int | None, typer.Option(help="Of the processor (default: all).", min=1)]
+
+
+@app.command(rich_help_panel="Look")
+def bench(
+    recipe: Recipes = None,
+    rounds: Rounds = 3,
+    seconds: Seconds = 5.0,
+    threads: Threads = None,
+    device: options.Device = "cpu",
+    json: options.Json = False,
+) -> None:
+    """Measure this machine: training beside the loops that tutorials write, drawing and judging."""
+    from zerosum.bench import keras, speed
+
+    names, threads = _known(recipe or list(SHORT)), threads or os.cpu_count() or 1
+    with undisturbed(json):
+        raced = []
+        for name in names:
+            say(f"{name}: {rounds} rounds against the plain PyTorch loop")
+            found = speed.run_race(name, rounds=rounds, seconds=seconds, threads=threads, device=device)
+            raced.append(found)
+        chores = speed.chores(samples=10_000, judged=2000, threads=threads, tell=say)
+    if json:
+        document({"races": [found.to_dict() for found in raced], "chores": [vars(chore) for chore in chores]})
+        return
+    tell(table(("recipe", "who", "images/s", "slowest", "fastest", "zerosum is"), _rates(raced)))
+    for found in raced:
+        if found.share is not None:
+            best = found.results["convolution"].about
+            tell(f"{found.recipe} runs at {found.achieved:,.0f} GFLOP/s: {found.share:.0%} of what {best} reaches here")
+    tell()
+    tell(table(("what you wait for", "seconds", "MiB"), _waits(chores)))
+    if "dcgan-lite" in names and device == "cpu" and not keras.installed():
+        tell(f"The tutorial's Keras script was left out: TensorFlow is not installed (`{keras.HOW}`).")
+
+
+def _known(names: list[str]) -> list[str]:
+    from zerosum.bench.plain import LOOPS
+    from zerosum.errors import UserError, nearest
+
+    for name in names:
+        if name not in LOOPS:
+            raise UserError(f"bench has no plain loop of {name!r}; {nearest(name, LOOPS)}")
+    return names
+
+
+def _rates(raced: list[Raced]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for found in raced:
+        for kind in (kind for kind in ("zerosum", "plain", "keras") if kind in found.results):
+            result: Any = found.results[kind]
+            times = "" if kind == "zerosum" else f"{found.times(kind):.2f} times as fast"
+            rows.append((found.recipe, kind, *(f"{rate:,.1f}" for rate in (result.median, *result.spread)), times))
+    return rows
+
+
+def _waits(chores: list[Chore]) -> list[tuple[str, ...]]:
+    return [(chore.name, f"{chore.seconds:.1f}", f"{chore.memory:,.0f}") for chore in chores]

@@ -1,0 +1,100 @@
+"""`zerosum bench` and what it is made of: turns, rates, counted operations, and the lines it prints."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from zerosum.bench import keras, speed
+from zerosum.bench.race import Result, race
+from zerosum.bench.speed import Raced, chore, operations
+from zerosum.cli import main
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_operations_of_dcgan_lite_are_those_worked_out_by_hand() -> None:
+    G = [100 * 6272, 49 * 128 * 128 * 16, 196 * 128 * 128 * 16, 784 * 128 * 49]
+    D = [196 * 9 * 64, 49 * 64 * 64 * 9, 7 * 7 * 64]
+    # D's turn: half a batch of fakes is drawn, a whole batch judged, with gradients by all weights and all but the
+    # first inputs. G's turn: forward and both gradients in G, forward and the gradient by the input in D.
+    d_turn = sum(G) / 2 + sum(D) + sum(D) + sum(D[1:])
+    g_turn = sum(G) + sum(G) + sum(G[1:]) + sum(D) + sum(D)
+    assert operations("dcgan-lite") == pytest.approx(2 * (d_turn + g_turn) / 1e9, rel=1e-12)
+
+
+def test_a_product_in_place_of_a_convolution_is_not_counted() -> None:
+    assert operations("dcgan-k2") is None
+
+
+def test_everybody_has_every_turn_and_rates_are_images_over_seconds() -> None:
+    found = race(["zerosum", "plain"], "mlp", rounds=3, seconds=0.2)
+    assert list(found) == ["zerosum", "plain"]
+    for result in found.values():
+        assert result.batch == 64
+        assert len(result.rates) == 3
+        assert result.spread[0] <= result.median <= result.spread[1]
+        assert 100 < result.median < 1e6
+
+
+def test_a_ratio_and_a_share_come_from_the_medians() -> None:
+    def result(kind: str, *rates: float) -> Result:
+        return Result(kind=kind, about="", batch=1, rates=list(rates))
+
+    results = {
+        "zerosum": result("zerosum", 10, 200, 30),
+        "plain": result("plain", 15, 1, 20),
+        "convolution": result("convolution", 50, 40, 60),
+    }
+    found = Raced(recipe="dcgan-lite", threads=1, device="cpu", results=results, operations=0.5)
+    assert found.times("plain") == 2.0
+    assert found.times("keras") is None
+    assert found.achieved == 15.0
+    assert found.share == pytest.approx(0.3)
+
+
+def test_a_chore_is_a_command_with_its_memory_and_its_failure_is_told() -> None:
+    done = chore("help", ["--help"])
+    assert 0.05 < done.seconds < 60
+    assert 5 < done.memory < 2000
+    with pytest.raises(RuntimeError, match="ended with 2"):
+        chore("nonsense", ["no-such-command"])
+
+
+def test_bench_prints_rates_and_waits(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keras, "installed", lambda: False)
+    few = speed.chores
+    monkeypatch.setattr(speed, "chores", lambda **told: few(**{**told, "samples": 300, "judged": 300}))
+    assert main(["bench", "--recipe", "mlp", "--rounds", "1", "--seconds", "0.1", "--threads", "1", "--json"]) == 0
+    out, err = capsys.readouterr()
+    told = json.loads(out)
+    assert [one["recipe"] for one in told["races"]] == ["mlp"]
+    assert told["races"][0]["times_plain"] > 0.1
+    assert [one["name"].partition(":")[0] for one in told["chores"]] == ["train", "sample", "eval", "eval"]
+    assert all(one["seconds"] > 0 for one in told["chores"])
+    assert "mlp: 1 rounds" in err
+
+
+def test_a_missing_peer_is_named_with_the_way_to_get_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keras, "installed", lambda: False)
+    result = Result(kind="zerosum", about="", batch=1, rates=[3.0])
+    found = Raced(recipe="dcgan-lite", threads=1, device="cpu", results={"zerosum": result}, operations=None)
+    monkeypatch.setattr(speed, "run_race", lambda *names, **told: found)
+    monkeypatch.setattr(speed, "chores", lambda **told: [])
+    assert main(["bench", "--recipe", "dcgan-lite"]) == 0
+    assert "pip install tensorflow-cpu" in capsys.readouterr().out
+
+
+def test_a_recipe_without_a_plain_loop_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--recipe", "dcgan-lit"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert "dcgan-lite" in err
