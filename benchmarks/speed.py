@@ -54,11 +54,11 @@ def section(about: dict[str, Any]) -> list[str]:
     lines = [
         "## How fast training is",
         "",
-        f"`python benchmarks/speed.py` on {about['machine']}, torch {about['torch']}, {about['threads']} threads: images "
-        f"a second, medians of {ROUNDS} turns of about {SECONDS:g} seconds each (slowest and fastest turn), the "
-        "contestants in turns and in processes of their own, warm-up excluded. The plain loop is what PyTorch tutorials "
-        "write, with the recipe's networks, batch and order of updates (`zerosum/bench/plain.py`); data lie in memory "
-        "for both. In float64 both have the same weights after twenty steps (`tests/bench`).",
+        f"`python benchmarks/speed.py` on {about['machine']}, torch {about['torch']}, {about['threads']} threads: "
+        f"images a second, medians of {ROUNDS} turns of about {SECONDS:g} seconds each (slowest and fastest turn), the "
+        "contestants in turns and in processes of their own, warm-up excluded. The plain loop is what PyTorch "
+        "tutorials write, with the recipe's networks, batch and order of updates (`zerosum/bench/plain.py`); data lie "
+        "in memory for both. In float64 both have the same weights after twenty steps (`tests/bench`).",
         "",
         "| recipe | zerosum | plain PyTorch loop | times as fast | goal |",
         "|---|---|---|---|---|",
