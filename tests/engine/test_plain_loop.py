@@ -144,7 +144,7 @@ def test_every_turn_of_a_round_computes_with_the_weights_of_the_turn_before_unde
     x = torch.ones(8, 4)
     with engine.autocast():
         before = float(network(x).detach().mean())
-        engine.step(network, optimizer, [network(x).mean()])
+        engine.step(list(network.parameters()), optimizer, [network(x).mean()])
         assert float(network(x).detach().mean()) == pytest.approx(
             before - 4, abs=0.05
         )  # each of four weights falls by one

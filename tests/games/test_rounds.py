@@ -236,12 +236,12 @@ def test_the_penalty_counter_is_remembered() -> None:
 def test_while_one_player_learns_the_other_is_frozen_and_then_free_again() -> None:
     played = Played()
     g, d = played.networks["G"], played.networks["D"]
-    with only("D", played.networks):
+    with only("D", played.game.weights):
         assert not g.scale.requires_grad
         assert d.w.requires_grad
     assert g.scale.requires_grad
     d.w.requires_grad_(False)
-    with only("D", played.networks):
+    with only("D", played.game.weights):
         pass
     assert not d.w.requires_grad  # what the caller froze stays frozen
 
@@ -249,7 +249,7 @@ def test_while_one_player_learns_the_other_is_frozen_and_then_free_again() -> No
 def test_g_turn_leaves_no_gradient_in_d() -> None:
     played = Played(first="G")
     played.update = lambda name, terms: torch.stack(list(terms.values())).sum().backward()  # type: ignore[method-assign]
-    with only("G", played.networks):
+    with only("G", played.game.weights):
         pass
     play_round(played.game, 1, 2, played.draws, played.update)
     g, d = played.networks["G"], played.networks["D"]

@@ -16,13 +16,13 @@ class Ema:
         self.decay, self.ramp = decay, ramp
         self.network = copy.deepcopy(network).requires_grad_(False).eval()
         self._followed = network
+        self._pairs: tuple[list[Tensor], list[Tensor]] = list(self.network.parameters()), list(network.parameters())
 
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Follow by one step (from 1). Buffers, such as batch norm's averages, are taken as they are."""
         decay = min(self.decay, (1 + step) / (10 + step)) if self.ramp else self.decay
-        mine: list[Tensor] = list(self.network.parameters())
-        theirs: list[Tensor] = list(self._followed.parameters())
+        mine, theirs = self._pairs
         torch._foreach_lerp_(mine, theirs, 1 - decay)
         for buffer, value in zip(self.network.buffers(), self._followed.buffers(), strict=True):
             buffer.copy_(value)

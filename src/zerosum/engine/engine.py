@@ -98,7 +98,7 @@ class Engine:
 
     def step(
         self,
-        network: nn.Module,
+        weights: Sequence[nn.Parameter],
         optimizer: torch.optim.Optimizer,
         terms: Iterable[Tensor],
         *,
@@ -111,16 +111,16 @@ class Engine:
         """
         optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(torch.stack([term.reshape(()) for term in terms]).sum())
-        gradients = [p.grad for p in network.parameters() if p.grad is not None]
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
         if self.world > 1:
             self.average(gradients)
         norm = torch.nn.utils.get_total_norm(gradients) if measure and gradients else None
         optimizer.step()
         if clip is not None:
             with torch.no_grad():
-                weights: list[Tensor] = list(network.parameters())
-                torch._foreach_clamp_min_(weights, -clip)
-                torch._foreach_clamp_max_(weights, clip)
+                clipped: list[Tensor] = list(weights)
+                torch._foreach_clamp_min_(clipped, -clip)
+                torch._foreach_clamp_max_(clipped, clip)
         torch.clear_autocast_cache()  # of a round's first turn, else all later ones would see the weights of then
         return norm
 

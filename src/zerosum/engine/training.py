@@ -78,7 +78,7 @@ class Training:
         if player.frozen:
             return
         norm = self.engine.step(
-            self.game.networks[name],
+            self.game.weights[name],
             self.optimizers[name],
             terms.values(),
             clip=player.clip,

@@ -183,7 +183,9 @@ class Table:
     def fakes_for_d(self, shares: bool, count: int) -> Batch:
         if shares and self.fake is not None:
             return self.fake.head(count).detach()
-        self.G.train(self.rules.fakes_mode == "train")
+        if self.rules.fakes_mode == "train":
+            return self.draw_fakes(self.d_batch).detach()
+        self.G.eval()
         try:
             return self.draw_fakes(self.d_batch).detach()
         finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -55,6 +55,7 @@ class Game(ABC):
 
     def __init__(self, networks: Mapping[str, nn.Module], rules: Rules) -> None:
         self.networks = dict(networks)
+        self.weights = {name: tuple(network.parameters()) for name, network in networks.items()}
         self.rules = rules
 
     @abstractmethod
@@ -103,7 +104,7 @@ def play_round(
     terms: Terms = {}
     seen: Terms = {}
     for turn in game.turns(step, batch, draws, observe):
-        with only(turn.player, game.networks):
+        with only(turn.player, game.weights):
             for move in turn.moves():
                 if move.terms:
                     update(turn.player, move.terms)
@@ -113,9 +114,9 @@ def play_round(
 
 
 @contextmanager
-def only(player: str, networks: Mapping[str, nn.Module]) -> Iterator[None]:
+def only(player: str, weights: Mapping[str, Sequence[nn.Parameter]]) -> Iterator[None]:
     """Inside, gradients reach the weights of this player and of no other."""
-    others = [parameter for name, net in networks.items() if name != player for parameter in net.parameters()]
+    others = [parameter for name, own in weights.items() if name != player for parameter in own]
     held = [parameter for parameter in others if parameter.requires_grad]
     for parameter in held:
         parameter.requires_grad_(False)
