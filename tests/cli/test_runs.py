@@ -33,6 +33,16 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def test_run_json_says_which_path_the_run_took(trained: Path) -> None:
+    taken = json.loads((trained / "run.json").read_text())["device"]
+    networks = {name: json.loads((trained / "run.json").read_text())["recipe"]["players"][name] for name in ("G", "D")}
+    assert set(taken["folded"]) == set(networks)
+    assert [name.split(".")[0] for names in taken["folded"].values() for name in names] == ["layers"] * 2
+    assert taken["threads"] >= 1
+    assert isinstance(taken["instructions"], str)
+    assert isinstance(taken["keeps_memory"], bool)
+
+
 def contents(folder: Path) -> dict[str, str]:
     files = [path for path in folder.rglob("*") if path.is_file()]
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zerosum.networks import convolution
-from zerosum.networks.convolution import Conv2d, ConvTranspose2d, gather, scatter
+from zerosum.networks.convolution import Conv2d, ConvTranspose2d, folded, gather, scatter
 from zerosum.networks.layers import SameConv
 
 # Layers of the tutorials' networks and odd ones, smaller in batch: (layer, channels, size of the images).
@@ -108,6 +108,7 @@ def test_scatter_is_the_adjoint_of_gather() -> None:
         Conv2d(64, 1, 4, 2, 1),  # a stride towards few channels
         Conv2d(32, 1, 28, padding=14),  # the product would be 24 times as large as the image
         Conv2d(16, 1, 3, padding="same"),
+        Conv2d(16, 1, 2, padding=2),  # rows that no pixel reaches
     ],
     ids=str,
 )
@@ -115,6 +116,7 @@ def test_other_layers_are_torchs_own(layer: Conv2d, folds: list[int]) -> None:
     x = torch.randn(2, layer.in_channels, 28, 28, requires_grad=True)
     assert torch.equal(layer(x), nn.Conv2d.forward(layer, x))
     assert folds == []
+    assert folded(layer) == []
 
 
 def test_autocast_takes_torchs_path(folds: list[int]) -> None:
@@ -129,3 +131,8 @@ def test_images_that_need_no_gradient_are_convolved_by_torch(folds: list[int]) -
     layer(torch.randn(2, 1, 28, 28)).sum().backward()
     assert folds == []
     assert layer.weight.grad is not None
+
+
+def test_a_network_names_the_layers_that_fold() -> None:
+    network = nn.Sequential(Conv2d(1, 64, 4, 2, 1), nn.ReLU(), Conv2d(64, 64, 3), ConvTranspose2d(64, 3, 4, 2, 1))
+    assert folded(network) == ["0", "3"]

@@ -23,6 +23,7 @@ from zerosum.engine.run import RunFolder
 from zerosum.engine.training import Training
 from zerosum.errors import UserError, nearest
 from zerosum.networks import arguments
+from zerosum.networks.convolution import folded
 from zerosum.spec import LENGTHS, Recipe
 from zerosum.types import PathLike
 
@@ -100,7 +101,7 @@ def new_folder(
         "data": describe_data(dataset),
         "seed": recipe.seed,
         "versions": versions(),
-        "device": training.engine.describe(),
+        "device": training.engine.describe() | {"folded": paths(training)},
         "horizon": horizon(training),
         "begins": training.plan.begins,
         "images_before": training.plan.images_before,
@@ -108,6 +109,12 @@ def new_folder(
         "parent": parent,
     }
     return RunFolder.create(path, info) if training.engine.leads else RunFolder(path, info)
+
+
+def paths(training: Training) -> dict[str, list[str]]:
+    """Of each player's network, the layers that take the path for few channels; on other devices none does."""
+    here = training.engine.device.type == "cpu" and training.engine.precision != "bf16-mixed"
+    return {name: folded(network) for name, network in training.game.networks.items()} if here else {}
 
 
 def horizon(training: Training) -> dict[str, int] | None:

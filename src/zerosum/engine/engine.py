@@ -84,6 +84,7 @@ class Engine:
             "precision": self.precision,
             "processes": self.world,
             "threads": torch.get_num_threads(),
+            "instructions": torch.backends.cpu.get_cpu_capability(),
             "keeps_memory": self.keeps_memory,
         }
 

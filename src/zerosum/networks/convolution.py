@@ -25,35 +25,50 @@ LARGEST = 4  # the product's size by that of its operand; beyond, memory costs w
 class Conv2d(nn.Conv2d):
     """torch's layer, number for number but for the order of its sums; groups and dilation take torch's own path."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        if isinstance(self.padding, str) or self.padding_mode != "zeros":
-            return super().forward(input)
-        return self.convolve(input, self.padding)
+    @property
+    def folds(self) -> bool:
+        """Whether its sums to few channels, forward or backward, take the path of this file on a CPU."""
+        if isinstance(self.padding, str) or self.padding_mode != "zeros" or not _pays(self):
+            return False
+        towards_many = self.in_channels <= self.out_channels
+        inside = all(pad < k for pad, k in zip(self.padding, self.kernel_size, strict=True))
+        return towards_many or (self.stride == (1, 1) and inside)
 
-    def convolve(self, input: Tensor, padding: tuple[int, ...]) -> Tensor:
-        """The convolution under another padding than the layer's own."""
-        few, many = sorted((self.in_channels, self.out_channels))
-        if not _is_plain(self, input) or not _pays(few, many, self.kernel_size):
-            return F.conv2d(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
-        if few == self.in_channels:
+    def forward(self, input: Tensor) -> Tensor:
+        if self.folds and _is_plain(input):
+            assert isinstance(self.padding, tuple)
+            return self.fold(input, _pair(self.padding))
+        return super().forward(input)
+
+    def convolve(self, input: Tensor, padding: Pair) -> Tensor:
+        """The convolution under another padding than the layer's own, of less than the kernel."""
+        if self.folds and _is_plain(input):
+            return self.fold(input, padding)
+        return F.conv2d(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+
+    def fold(self, input: Tensor, padding: Pair) -> Tensor:
+        """The convolution on the path of this file."""
+        if self.in_channels <= self.out_channels:
             if not input.requires_grad:  # the forward pass is torch's, and the gradient by the weights too
                 return F.conv2d(input, self.weight, self.bias, self.stride, padding)
-            return _plus(gather(input, self.weight, _pair(self.stride), _pair(padding)), self.bias)
-        if self.stride != (1, 1):
-            return F.conv2d(input, self.weight, self.bias, self.stride, padding)
+            return _plus(gather(input, self.weight, _pair(self.stride), padding), self.bias)
         # With stride 1 it is the transposed convolution by the kernel turned about.
         kernel, weight = self.kernel_size, self.weight.flip(2, 3).transpose(0, 1)
         size = tuple(side + 2 * pad - k + 1 for side, pad, k in zip(input.shape[2:], padding, kernel, strict=True))
         rest = tuple(k - 1 - pad for pad, k in zip(padding, kernel, strict=True))
-        return _plus(scatter(input, weight, _pair(size), (1, 1), _pair(rest)), self.bias)
+        return _plus(scatter(input, weight, size, (1, 1), _pair(rest)), self.bias)
 
 
 class ConvTranspose2d(nn.ConvTranspose2d):
     """torch's layer, number for number but for the order of its sums."""
 
+    @property
+    def folds(self) -> bool:
+        """Whether its sums to few channels take the path of this file on a CPU."""
+        return self.out_channels <= self.in_channels and _pays(self)
+
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
-        few, many = self.out_channels, self.in_channels
-        if output_size is not None or not _is_plain(self, input) or not _pays(few, many, self.kernel_size):
+        if output_size is not None or not self.folds or not _is_plain(input):
             return super().forward(input, output_size)
         assert isinstance(self.padding, tuple)
         size = tuple(
@@ -62,17 +77,23 @@ class ConvTranspose2d(nn.ConvTranspose2d):
                 input.shape[2:], self.stride, self.padding, self.kernel_size, self.output_padding, strict=True
             )
         )
-        return _plus(scatter(input, self.weight, _pair(size), _pair(self.stride), _pair(self.padding)), self.bias)
+        return _plus(scatter(input, self.weight, size, _pair(self.stride), _pair(self.padding)), self.bias)
 
 
-def _is_plain(layer: nn.Conv2d | nn.ConvTranspose2d, input: Tensor) -> bool:
-    """Whether this is a convolution that the path below knows, on the device whose weakness it is made for."""
-    ours = layer.groups == 1 and layer.dilation == (1, 1)
-    return ours and input.device.type == "cpu" and input.dim() == 4 and not torch.is_autocast_enabled("cpu")
+def folded(network: nn.Module) -> list[str]:
+    """The names of a network's layers that take the path of this file on a CPU."""
+    return [name for name, layer in network.named_modules() if getattr(layer, "folds", False)]
 
 
-def _pays(few: int, many: int, kernel: tuple[int, ...]) -> bool:
-    return few <= FEW and few * kernel[0] * kernel[1] <= LARGEST * many
+def _is_plain(input: Tensor) -> bool:
+    """Whether this is a batch on the device whose weakness the path is made for, in its own precision."""
+    return input.device.type == "cpu" and input.dim() == 4 and not torch.is_autocast_enabled("cpu")
+
+
+def _pays(layer: nn.Conv2d | nn.ConvTranspose2d) -> bool:
+    few, many = sorted((layer.in_channels, layer.out_channels))
+    small = few <= FEW and few * layer.kernel_size[0] * layer.kernel_size[1] <= LARGEST * many
+    return small and layer.groups == 1 and layer.dilation == (1, 1)
 
 
 def _plus(x: Tensor, bias: Tensor | None) -> Tensor:
