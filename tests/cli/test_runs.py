@@ -35,9 +35,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_run_json_says_which_path_the_run_took(trained: Path) -> None:
     taken = json.loads((trained / "run.json").read_text())["device"]
-    networks = {name: json.loads((trained / "run.json").read_text())["recipe"]["players"][name] for name in ("G", "D")}
-    assert set(taken["folded"]) == set(networks)
-    assert [name.split(".")[0] for names in taken["folded"].values() for name in names] == ["layers"] * 2
+    assert {name: len(layers) for name, layers in taken["folded"].items()} == {"G": 1, "D": 2}  # G's end; D's two ends
     assert taken["threads"] >= 1
     assert isinstance(taken["instructions"], str)
     assert isinstance(taken["keeps_memory"], bool)

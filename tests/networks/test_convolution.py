@@ -89,6 +89,23 @@ def test_gather_and_scatter_pass_the_numerical_check_twice() -> None:
     assert torch.autograd.gradgradcheck(lambda y, w: scatter(y, w, (5, 5), (2, 2), (1, 1)), (many, weight))
 
 
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_a_kernel_that_covers_the_image_is_a_linear_map(outputs: int, folds: list[int]) -> None:
+    torch.manual_seed(4)
+    layer = Conv2d(64, outputs, 4).double()
+    x = torch.randn(3, 64, 4, 4, dtype=torch.float64).to(memory_format=torch.channels_last).requires_grad_()
+    mine, torchs = layer(x), plain(layer)(x)
+    torch.testing.assert_close(mine, torchs, rtol=0, atol=1e-12)
+    weights = [x, *layer.parameters()]
+    for ours, theirs in zip(
+        torch.autograd.grad(mine.square().sum(), weights),
+        torch.autograd.grad(torchs.square().sum(), weights),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-11)
+    assert folds == []
+
+
 def test_scatter_is_the_adjoint_of_gather() -> None:
     torch.manual_seed(3)
     x, y = torch.randn(2, 3, 8, 8, dtype=torch.float64), torch.randn(2, 16, 4, 4, dtype=torch.float64)

@@ -3,7 +3,8 @@
 oneDNN, torch's convolutions on a CPU, fills a vector with the channels of a pixel. A convolution that ends in one or
 three channels, and the gradient by the input of one that begins there, leave most of the vector empty: a 7x7 kernel
 from 128 channels to 1 takes as long as one to 16. Such a sum is made here as one product, that of every pixel with
-every element of the kernel, and a fold of what belongs to the same pixel: the same terms, in another order.
+every element of the kernel, and a fold of what belongs to the same pixel: the same terms, in another order. A kernel
+that covers the whole image is a linear map.
 """
 
 from __future__ import annotations
@@ -52,6 +53,9 @@ class Conv2d(nn.Conv2d):
             if not input.requires_grad:  # the forward pass is torch's, and the gradient by the weights too
                 return F.conv2d(input, self.weight, self.bias, self.stride, padding)
             return _plus(gather(input, self.weight, _pair(self.stride), padding), self.bias)
+        if input.shape[2:] == self.weight.shape[2:] and padding == (0, 0):  # one place: a linear map of all pixels
+            pixels, weight = (x.permute(0, 2, 3, 1).flatten(1) for x in (input, self.weight))  # as they lie
+            return F.linear(pixels, weight, self.bias)[:, :, None, None]
         # With stride 1 it is the transposed convolution by the kernel turned about.
         kernel, weight = self.kernel_size, self.weight.flip(2, 3).transpose(0, 1)
         size = tuple(side + 2 * pad - k + 1 for side, pad, k in zip(input.shape[2:], padding, kernel, strict=True))
