@@ -97,11 +97,8 @@ def test_a_kernel_that_covers_the_image_is_a_linear_map(outputs: int, folds: lis
     mine, torchs = layer(x), plain(layer)(x)
     torch.testing.assert_close(mine, torchs, rtol=0, atol=1e-12)
     weights = [x, *layer.parameters()]
-    for ours, theirs in zip(
-        torch.autograd.grad(mine.square().sum(), weights),
-        torch.autograd.grad(torchs.square().sum(), weights),
-        strict=True,
-    ):
+    found, expected = (torch.autograd.grad(values.square().sum(), weights) for values in (mine, torchs))
+    for ours, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-11)
     assert folds == []
 
