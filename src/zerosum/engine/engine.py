@@ -52,6 +52,9 @@ class Engine:
         self.fabric.launch()
         self.precision = precision
         self.keeps_memory = keep_memory()
+        if self.device.type == "cuda":  # sums of 32 bits from factors of 19, and each shape's fastest kernel
+            torch.set_float32_matmul_precision("high")
+            torch.backends.cudnn.benchmark = True
 
     @property
     def device(self) -> torch.device:
