@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 from typing import Any
 
 import torch
@@ -71,6 +72,7 @@ def section(about: dict[str, Any]) -> list[str]:
         keras = rates(lite["results"]["keras"]["rates"])
         lines += ["", f"The tutorial's Keras script of `dcgan-lite`: {keras} images a second; zerosum is "]
         lines[-1] += f"{lite['times_keras']:.2f} times as fast (goal: 3.5)."
+    lines += products(about["races"].get("mlp", {}))
     return lines + limits(about) + operators(about.get("operators", [])) + chores(about.get("chores", []))
 
 
@@ -78,6 +80,19 @@ def rates(turns: list[float]) -> str:
     """`142 (139-144)`."""
     ordered = sorted(turns)
     return f"{ordered[len(ordered) // 2]:,.0f} ({ordered[0]:,.0f}-{ordered[-1]:,.0f})"
+
+
+def products(race: dict[str, Any]) -> list[str]:
+    """What bounds `mlp`: its matrix products, timed alone in the same race."""
+    alone = race.get("results", {}).get("products")
+    if alone is None:
+        return []
+    bound = statistics.median(alone["rates"]) / statistics.median(race["results"]["plain"]["rates"])
+    return [
+        "",
+        f"The matrix products of a step of `mlp` alone make {rates(alone['rates'])} images a second: whatever does the "
+        f"same sums by them can be {bound:.2f} times as fast as the plain loop, and no more.",
+    ]
 
 
 def limits(about: dict[str, Any]) -> list[str]:
@@ -97,7 +112,7 @@ def limits(about: dict[str, Any]) -> list[str]:
         "|---|---|---|---|---|",
     ]
     for name, race in about["races"].items():
-        if race["operations"] is not None:
+        if race["operations"] is not None and name != "mlp":
             plain = sorted(race["results"]["plain"]["rates"])[ROUNDS // 2]
             lines.append(
                 f"| `{name}` | {race['operations']:.3f} | {race['achieved']:,.0f} | {race['achieved'] / rate:.0%} | "
