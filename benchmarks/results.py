@@ -266,11 +266,13 @@ def write_page() -> None:
 HEAD = """## Every recipe at its own length
 
 Real runs, made by `python benchmarks/results.py`, which says how to make them again. Figures at the end of a run are
-means over its last twenty logged steps. `best` is the lowest score and its step: the sliced Wasserstein distance
-(SWD) of 1,000 samples to 1,000 held-out images, in thousandths (points: in their own unit), or G's loss as an epoch's
-mean where the recipe chooses by that. Two different sets of 1,000 real digits are about 40 to 60 apart in SWD. D's
-accuracies are the shares of real and of fake samples that D judges rightly; log 2 = 0.693 is the cross-entropy of a D
-that can't tell. Trainings that share a machine slow each other down: the images a second here say little about speed.
+means over its last twenty logged steps. `best` is the lowest score and its step: `fid`, the Frechet distance by
+digits-net of the samples of a score on the way, where real halves are about 0.3 apart; in rows from before there was
+one, `swd`, the sliced Wasserstein distance of 1,000 samples to 1,000 held-out images in thousandths, where two sets of
+1,000 real digits are about 40 to 60 apart (points: in their own unit); or G's loss as an epoch's mean where the recipe
+chooses by that. D's accuracies are the shares of real and of fake samples that D judges rightly; log 2 = 0.693 is the
+cross-entropy of a D that can't tell. Trainings that share a machine slow each other down: the images a second here say
+little about speed.
 
 | recipe | images | minutes | images/s | D | G | D right: real / fake | best |
 |---|---|---|---|---|---|---|---|"""
