@@ -58,15 +58,12 @@ def plan() -> list[Row]:
                 told = ("quick", "--data", "mnist", *more)
                 rows.append(Row(f"{name}-mnist-{minutes}", "mnist", told, (minutes,)))
     for recipe in ("gan", "mlp", "dcgan-smooth", "dcgan-lite", "dcgan-k2", "dcgan-digits", "lsgan", "wgan", "wgan-gp"):
-        lengths = (2, 10) if recipe in ("gan", "dcgan-smooth", "lsgan") else (2, 10, 30)
+        lengths = (2, 10, 30) if recipe in ("mlp", "dcgan-lite", "dcgan-k2", "wgan", "wgan-gp") else (2, 10)
         rows.append(Row(f"{recipe}-mnist", "mnist", (recipe, "--data", "mnist"), lengths))
     rows.append(Row("quick-fashion-mnist", "fashion-mnist", ("quick", "--data", "fashion-mnist"), (10,)))
     others = ("gan", "mlp", "dcgan-lite", "dcgan-digits", "lsgan", "wgan-gp")
     told = {recipe: (recipe, "--data", "fashion-mnist") for recipe in others}
-    for recipe in others:
-        lengths = (10, 30) if recipe == "mlp" else (10,)
-        rows.append(Row(f"{recipe}-fashion-mnist", "fashion-mnist", told[recipe], lengths))
-    return rows
+    return rows + [Row(f"{recipe}-fashion-mnist", "fashion-mnist", told[recipe], (10,)) for recipe in others]
 
 
 def main() -> None:
