@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zerosum.data.loader import Feed
+from zerosum.data.loader import Feed, sent
 from zerosum.errors import UserError
 
 
@@ -64,7 +64,7 @@ class Streams:
             raise UserError(f"{len(numbers)} samples do not divide over {self.world} processes: change --batch")
         share = len(numbers) // self.world
         mine = numbers[self.rank * share : (self.rank + 1) * share]
-        return mine.to(self.device, self.dtype, non_blocking=True)
+        return sent(mine.to(self.dtype), self.device)
 
     def state_dict(self) -> dict[str, Any]:
         """Generators' states as uint8 tensors, counts as numbers."""

@@ -256,6 +256,9 @@ class Loop:
                 lr={name: float(o.param_groups[0]["lr"]) for name, o in training.optimizers.items()},
             )
         )
+        if training.captures is not None and (reason := training.captures.refusal()):
+            message = f"steps are taken without CUDA graphs: {reason}"
+            self._emit(events.WarningEvent(event="warning", step=training.step, message=message))
 
     def _read(self, seen: Mapping[str, Tensor]) -> dict[str, float]:
         """What was seen, as numbers: one read from the device, averaged over the processes."""

@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from zerosum.engine.capture import Captures
 from zerosum.engine.draws import Streams
 from zerosum.engine.ema import Ema
 from zerosum.engine.engine import Engine
 from zerosum.engine.ledger import Ledger
 from zerosum.engine.plan import Plan
-from zerosum.games.base import Game, Terms, play_round
+from zerosum.games.base import Draws, Game, Terms, play_round
 from zerosum.spec import Player, Recipe
 
 State = dict[str, Any]
@@ -40,6 +41,10 @@ class Training:
         self.ema = Ema(self._raw_generator, recipe.ema, ramp=recipe.ema_ramp) if recipe.ema else None
         self._norms: dict[str, Tensor] = {}
         self._observe = False
+        # All optimizers that a graph can hold; one process, since a graph would hold its collectives as well.
+        captured = engine.device.type == "cuda" and engine.world == 1
+        captured = captured and all(player.optimizer == "adam" for player in recipe.players.values())
+        self.captures = Captures(streams, self._changing) if captured else None
 
     @property
     def _raw_generator(self) -> nn.Module:
@@ -55,6 +60,8 @@ class Training:
         if recipe.game != self.recipe.game:
             self.game.retell(recipe.game)
         self.recipe = recipe
+        if self.captures is not None:
+            self.captures.forget()
 
     def take_step(self, *, observe: bool) -> Terms:
         """Play one round. Returns what was seen, if `observe`; the loss terms go to the ledger."""
@@ -63,15 +70,46 @@ class Training:
         if recipe is not self.recipe:
             self.enter(recipe)
         self._set_rates(self.plan.lr_factor(self.step, recipe))
-        self._observe, self._norms = observe, {}
-        self.streams.begin(self.step)
-        with self.engine.autocast():
-            terms, seen = play_round(self.game, self.step, recipe.batch, self.streams, self._update, observe=observe)
-        self.ledger.record(self.step, terms)
+        self._observe = observe
+        found = self._play(observe)
+        self.ledger.record(self.step, found["terms"])
         self.images += recipe.batch
         if self.ema:
             self.ema.update(self.step)
-        return {**seen, **{f"grad_norm/{name}": norm for name, norm in self._norms.items()}}
+        return {**found["seen"], **{f"grad_norm/{name}": norm for name, norm in found["norms"].items()}}
+
+    def _play(self, observe: bool) -> dict[str, Terms]:
+        """One round: as usual, or by a captured graph of the same kind."""
+        game, step, begun = self.game, self.step, self.game.state_dict()
+        phase = game.phase(step) if self.captures is not None else None
+        if self.captures is None or phase is None:
+            self.streams.begin(step)
+            return self._round(self.streams, step)
+
+        def again(draws: Draws) -> dict[str, Terms]:
+            game.load_state_dict(begun)
+            return self._round(draws, step)
+
+        found = self.captures.play((observe, phase), again, lambda: self.streams.begin(step))
+        game.load_state_dict(begun)
+        game.skip(step)
+        return found
+
+    def _round(self, draws: Draws, step: int) -> dict[str, Terms]:
+        self._norms = {}
+        with self.engine.autocast():
+            terms, seen = play_round(self.game, step, self.recipe.batch, draws, self._update, observe=self._observe)
+        return {"terms": terms, "seen": seen, "norms": self._norms}
+
+    def _changing(self) -> list[Tensor]:
+        """All tensors that a round changes: weights, buffers and moments."""
+        found: list[Tensor] = []
+        for network in self.game.networks.values():
+            found += [*network.parameters(), *network.buffers()]
+        for optimizer in self.optimizers.values():
+            for moments in optimizer.state.values():
+                found += [value for value in moments.values() if isinstance(value, Tensor)]
+        return found
 
     def _update(self, name: str, terms: Terms) -> None:
         player = self.recipe.players[name]
@@ -91,7 +129,10 @@ class Training:
         for name, optimizer in self.optimizers.items():
             player = self.recipe.players[name]
             for group in optimizer.param_groups:
-                group["lr"] = player.lr * factor
+                if isinstance(group["lr"], Tensor):  # where a captured graph looks for it
+                    group["lr"].fill_(player.lr * factor)
+                else:
+                    group["lr"] = player.lr * factor
                 group.update({field: getattr(player, field) for field in OPTIMIZER_FIELDS[player.optimizer]})
 
     def settle(self) -> None:
@@ -121,6 +162,8 @@ class Training:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from `state_dict` of a training of the same networks; other rates, batch and rules may differ."""
+        if self.captures is not None:
+            self.captures.forget()
         for name, network in self.game.networks.items():
             network.load_state_dict(state["weights"][name])
         if self.ema:
@@ -139,8 +182,10 @@ def make_optimizer(network: nn.Module, player: Player, device: torch.device) -> 
     """The optimizer that a player's recipe names, on the fastest path that the device has."""
     weights = list(network.parameters())
     if player.optimizer == "adam":
-        fused = device.type in ("cpu", "cuda")
-        return torch.optim.Adam(weights, lr=player.lr, betas=player.betas, eps=player.eps, fused=fused)
+        on_cuda = device.type == "cuda"
+        lr = torch.tensor(player.lr, device=device) if on_cuda else player.lr
+        fused = on_cuda or device.type == "cpu"
+        return torch.optim.Adam(weights, lr=lr, betas=player.betas, eps=player.eps, fused=fused, capturable=on_cuda)
     if player.optimizer == "rmsprop":
         return torch.optim.RMSprop(weights, lr=player.lr, alpha=player.alpha, eps=player.eps, foreach=True)
     return torch.optim.SGD(weights, lr=player.lr, momentum=player.momentum, foreach=True)

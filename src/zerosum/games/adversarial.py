@@ -93,6 +93,19 @@ class Adversarial(Game):
     def period(self) -> int:
         return self.rules.d_every
 
+    def phase(self, step: int) -> tuple[bool, ...]:
+        """Which of D's turns in the round have their penalties; none where D does not play."""
+        plays = self.rules.n_critic if step % self.rules.d_every == 0 else 0
+        return tuple(self.penalty_due(self.d_turns + turn) for turn in range(1, plays + 1))
+
+    def skip(self, step: int) -> None:
+        self.d_turns += len(self.phase(step))
+
+    def penalty_due(self, turn: int) -> bool:
+        """Whether D's turn of that number, from 1, has the penalties."""
+        rules = self.rules
+        return bool(rules.r1 or rules.r2 or rules.gp) and turn % rules.penalty_every == 0
+
     def state_dict(self) -> dict[str, Any]:
         return {"d_turns": self.d_turns}
 
@@ -194,7 +207,7 @@ class Table:
     def judge(self, real: Batch, fake: Batch) -> Move:
         """One update of D on the sum of its real part, its fake part and the penalties that are due."""
         rules = self.rules
-        due = bool(rules.r1 or rules.r2 or rules.gp) and self.game.d_turns % rules.penalty_every == 0
+        due = self.game.penalty_due(self.game.d_turns)
         real.x.requires_grad_(due and rules.r1 > 0)
         fake.x.requires_grad_(due and rules.r2 > 0)
         joined = self.game.joins and not due  # a penalty's gradient would go through the other half as well

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -75,6 +75,14 @@ class Game(ABC):
     def period(self) -> int:
         """In every so many rounds each player has its turn."""
         return 1
+
+    def phase(self, step: int) -> Hashable | None:
+        """What round `step` is like: rounds of one phase do the same work on other draws. None: no two are alike."""
+        return None
+
+    def skip(self, step: int) -> None:
+        """Count round `step` as played, where its work was done by other means; for games whose rounds have phases."""
+        assert self.phase(step) is None
 
     def logits(self, x: Tensor, y: Tensor | None) -> Tensor | None:
         """The judging player's logits (N,) on samples and their classes, as it stands; None where nobody judges."""
