@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from zerosum.bench import keras, speed
 from zerosum.bench.race import Result, race
@@ -98,3 +99,12 @@ def test_a_recipe_without_a_plain_loop_is_one_line(capsys: pytest.CaptureFixture
     assert out == ""
     assert err.count("\n") == 1
     assert "dcgan-lite" in err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="here it would be measured")
+def test_a_device_that_is_not_here_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--device", "cuda"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert "cuda" in err

@@ -35,7 +35,9 @@ def bench(
 ) -> None:
     """Measure this machine: training beside the loops that tutorials write, drawing and judging."""
     from zerosum.bench import keras, speed
+    from zerosum.engine.engine import Engine
 
+    Engine(device)  # refuses a device that is not here
     names, threads = _known(recipe or list(SHORT)), threads or os.cpu_count() or 1
     with undisturbed(json):
         raced = []
