@@ -10,6 +10,7 @@ more than 10,000 images are the same digits again and again in a memory-mapped f
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import resource
@@ -28,6 +29,7 @@ from results import machine
 from sections import FOLDER, write_section
 from zerosum import recipes
 from zerosum.api.assemble import assemble, settle
+from zerosum.bench.race import environment
 from zerosum.data import Dataset, Split, open_dataset
 from zerosum.engine.engine import Engine
 from zerosum.engine.plan import Plan
@@ -59,8 +61,7 @@ def main() -> None:
         if key not in about["rows"]:
             print(key, flush=True)
             command = [sys.executable, __file__, "--threads", str(told.threads), "--row", json.dumps(USUAL | row)]
-            environment = os.environ | {"OMP_NUM_THREADS": str(told.threads)}
-            done = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, text=True)
+            done = subprocess.run(command, check=True, env=environment(told.threads), stdout=subprocess.PIPE, text=True)
             about["rows"][key] = json.loads(done.stdout)
             write_section("growth", about, section(about))
     write_section("growth", about, section(about))
@@ -96,15 +97,7 @@ def repeated(size: int, count: int, folder: Path) -> Dataset:
         part[:] = samples[: len(part)]
     mapped.flush()
     mapped = np.lib.format.open_memmap(folder / "many.npy", "r")
-    many = Split(samples=mapped, labels=np.resize(labels, count))
-    return Dataset(
-        name="digits",
-        kind="images",
-        train=many,
-        held_out=digits.held_out,
-        classes=digits.classes,
-        fingerprint=digits.fingerprint,
-    )
+    return dataclasses.replace(digits, train=Split(samples=mapped, labels=np.resize(labels, count)))
 
 
 def timed(training: Any, steps: int) -> float:
@@ -115,7 +108,7 @@ def timed(training: Any, steps: int) -> float:
 
 
 def memory() -> float:
-    """MiB, the most so far; pages of a mapped file are not counted as the process's own."""
+    """MiB of the process's own now, without the pages of a mapped file; the most so far where that is not told."""
     status = Path("/proc/self/status")
     if status.exists():
         told = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)

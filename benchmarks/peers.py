@@ -30,6 +30,7 @@ from PIL import Image
 
 from results import machine
 from sections import FOLDER
+from zerosum.bench.race import environment
 from zerosum.data import open_dataset
 from zerosum.data.transforms import fit
 
@@ -62,10 +63,9 @@ def main() -> None:
 
 def measure(clone: Path, name: str, threads: int) -> list[dict[str, Any]]:
     """Run the script to its last mark, then judge what it drew at each."""
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, __file__, str(clone.resolve()), name, "--threads", str(threads), "--into", folder]
-        subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+        subprocess.run(command, check=True, env=environment(threads), stdout=subprocess.DEVNULL)
         found = []
         for minutes in MINUTES:
             drawn = Path(folder) / f"{minutes}.npz"

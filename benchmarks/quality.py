@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from typing import Any
 
 import results
 from results import ROOT, machine
+from zerosum.bench.race import environment
 
 RUNS, LINES = ROOT / "runs" / "quality", ROOT / "docs" / "results" / "quality.jsonl"
 FRAGMENT, CURVE = ROOT / "docs" / "results" / "quality.md", ROOT / "docs" / "results" / "quality.png"
@@ -95,8 +95,8 @@ def measure(row: Row, minutes: float, threads: int) -> None:
     run = RUNS / row.name
 
     def zerosum(*arguments: str) -> str:
-        command, environment = [sys.executable, "-m", "zerosum", *arguments], {"OMP_NUM_THREADS": str(threads)}
-        done = subprocess.run(command, check=True, env=os.environ | environment, stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, "-m", "zerosum", *arguments]
+        done = subprocess.run(command, check=True, env=environment(threads), stdout=subprocess.PIPE, text=True)
         return done.stdout
 
     if not run.exists():

@@ -26,6 +26,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from zerosum.bench.race import environment
+
 ROOT = Path(__file__).resolve().parents[1]
 STARTUP = 10  # seconds before the first step
 ROWS, RUNS, MARKED = ROOT / "docs" / "results", ROOT / "runs" / "results", ROOT / "runs" / "marks"
@@ -102,7 +104,6 @@ def main() -> None:
 def measure(row: Row, limit: float, threads: int) -> None:
     """Train the row, or go on with its run, for at most `limit` minutes; then write it."""
     run = RUNS / row.name
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     arguments = [os.path.expandvars(argument) for argument in row.arguments]
     zerosum = [sys.executable, "-m", "zerosum"]
     if run.exists() and is_whole(run):
@@ -111,7 +112,7 @@ def measure(row: Row, limit: float, threads: int) -> None:
     for mark in sorted({mark for mark in MARKS if mark < limit} | {limit}):
         if not (run.exists() and is_whole(run)) and minutes(run) < mark:
             left = mark - minutes(run)
-            train([*zerosum, "resume", str(run)] if run.exists() else fresh, left, environment)
+            train([*zerosum, "resume", str(run)] if run.exists() else fresh, left, environment(threads))
             keep(run, f"{mark:g}")
     write_row(row, run, threads)
 
@@ -130,16 +131,16 @@ def write_row(row: Row, run: Path, threads: int) -> None:
         shutil.copy(last_grid(run), picture)
     else:
         sample = [sys.executable, "-m", "zerosum", "sample", str(run), "-n", drawn, "--out", str(picture)]
-        subprocess.run(sample, check=True)
+        subprocess.run(sample, check=True, env=environment(threads))
     shown = " ".join(["zerosum train", *row.arguments, *length(row)])
     about = {"name": row.name, "command": shown, "threads": threads, "machine": machine(), **summary}
     (ROWS / f"{row.name}.json").write_text(json.dumps(about, indent=1) + "\n")
 
 
-def train(command: list[str], limit: float, environment: dict[str, str]) -> None:
+def train(command: list[str], limit: float, env: dict[str, str]) -> None:
     """Run a training to its own end, or stop it as SIGTERM does, with a checkpoint, when the minutes are over."""
     print(" ".join(command), flush=True)
-    process = subprocess.Popen(command, env=environment)
+    process = subprocess.Popen(command, env=env)
     try:
         code = process.wait(60 * limit + STARTUP)
     except subprocess.TimeoutExpired:

@@ -31,14 +31,16 @@ KEPT = FOLDER / "speed.json"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("recipes", nargs="*", choices=[*LOOPS, []])
+    parser.add_argument("recipes", nargs="*", help=", ".join(LOOPS))
     parser.add_argument("--chores", action="store_true")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     told = parser.parse_args()
+    if unknown := sorted(set(told.recipes) - set(LOOPS)):
+        parser.error(f"no plain loop of {', '.join(unknown)}")
     about: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {"races": {}}
     about |= {"machine": machine(), "torch": torch.__version__, "threads": told.threads}
-    wanted = told.recipes or [] if told.chores or told.recipes else [n for n in TARGETS if n not in about["races"]]
-    for name in wanted:
+    missing = [] if told.chores else [name for name in TARGETS if name not in about["races"]]
+    for name in told.recipes or missing:
         print(name, flush=True)
         found = speed.run_race(name, rounds=ROUNDS, seconds=SECONDS, threads=told.threads)
         about["races"][name] = found.to_dict()
@@ -78,8 +80,7 @@ def section(about: dict[str, Any]) -> list[str]:
 
 def rates(turns: list[float]) -> str:
     """`142 (139-144)`."""
-    ordered = sorted(turns)
-    return f"{ordered[len(ordered) // 2]:,.0f} ({ordered[0]:,.0f}-{ordered[-1]:,.0f})"
+    return f"{statistics.median(turns):,.0f} ({min(turns):,.0f}-{max(turns):,.0f})"
 
 
 def products(race: dict[str, Any]) -> list[str]:
@@ -100,7 +101,7 @@ def limits(about: dict[str, Any]) -> list[str]:
     best = about["races"].get("dcgan-lite", {}).get("results", {}).get("convolution")
     if best is None:
         return []
-    rate = sorted(best["rates"])[len(best["rates"]) // 2]
+    rate = statistics.median(best["rates"])
     lines = [
         "",
         "### How near to the machine's limit",
@@ -113,7 +114,7 @@ def limits(about: dict[str, Any]) -> list[str]:
     ]
     for name, race in about["races"].items():
         if race["operations"] is not None and name != "mlp":
-            plain = sorted(race["results"]["plain"]["rates"])[ROUNDS // 2]
+            plain = statistics.median(race["results"]["plain"]["rates"])
             lines.append(
                 f"| `{name}` | {race['operations']:.3f} | {race['achieved']:,.0f} | {race['achieved'] / rate:.0%} | "
                 f"{rate / race['operations'] / plain:.2f} |"

@@ -32,6 +32,7 @@ import torch
 from torch import Tensor, nn
 
 from results import machine
+from zerosum.bench.race import environment
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNS, PAGE = ROOT / "runs" / "watching", ROOT / "docs" / "watch"
@@ -374,8 +375,8 @@ def main() -> None:
         wanted = row.name in options.rows if options.rows else not (folder / "report.html").exists()
         if wanted and (not options.follow or ((found := judge(row)) and found["advice"])):
             print(folder.name, flush=True)
-            environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads)}
-            subprocess.run([sys.executable, __file__, *more, "--here", row.name], check=True, env=environment)
+            command = [sys.executable, __file__, *more, "--here", row.name]
+            subprocess.run(command, check=True, env=environment(options.threads))
     write_page([found for row in PLAN if (found := judge(row)) is not None])
 
 

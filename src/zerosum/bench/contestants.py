@@ -54,6 +54,12 @@ def task(name: str, batch: int | None = None) -> tuple[Recipe, Dataset]:
     return settle(recipe, digits), digits
 
 
+def images(recipe: Recipe, data: Dataset) -> Tensor:
+    """All of them, (N, C, H, W) in the recipe's range."""
+    feed = Feed(data, device=torch.device("cpu"), value_range=recipe.value_range)
+    return feed.take(len(data.train))[0]
+
+
 class Ours:
     """A training of zerosum, seen and read from the device as often as it is when it writes its log."""
 
@@ -75,8 +81,7 @@ class Tutorial:
 
     def __init__(self, name: str, device: str) -> None:
         recipe, data = task(name)
-        feed = Feed(data, device=torch.device("cpu"), value_range=recipe.value_range)
-        self.chance = plain.Memory(feed.take(len(data.train))[0].contiguous().to(device), z_dim=100)
+        self.chance = plain.Memory(images(recipe, data).to(device), z_dim=100)
         self.loop = plain.Loop(recipe)
         self.loop.G.to(device)
         self.loop.D.to(device)
@@ -113,7 +118,7 @@ class Convolution:
             billions = 2 * batch * y.shape[2] * y.shape[3] * (channels * kernel) ** 2 / 1e9
             shape = f"{channels} channels, {kernel}x{kernel}, stride {stride}"
             found[f"forward, {shape}"] = (forward(x, w, stride), billions)
-            found[f"by the input, {shape}"] = (backward(y, x, w, stride, (True, False, False)), billions)
+            found[f"by the input, {shape}"] = (by_input(y, x, w, stride), billions)
         return found
 
 
@@ -124,8 +129,9 @@ class Products:
         keep_memory()
         recipe, _ = task("mlp")
         self.batch, self.name = float(recipe.batch), "the matrix products of mlp alone"
-        G, D = (self.layers(network, recipe.batch) for network in plain.mlp(None))
-        judged = self.layers(plain.mlp(None)[1], 2 * recipe.batch)  # real and fake in one
+        networks = plain.mlp(None)
+        G, D = (self.layers(network, recipe.batch) for network in networks)
+        judged = self.layers(networks[1], 2 * recipe.batch)  # real and fake in one
         self.products = [*self.learns(G), *((x, w) for x, w, _ in D), *((y, w.t()) for _, w, y in D)]
         self.products += self.learns(judged)
 
@@ -154,10 +160,10 @@ def forward(x: Tensor, w: Tensor, stride: int) -> Callable[[], object]:
     return lambda: F.conv2d(x, w, None, stride, 1)
 
 
-def backward(y: Tensor, x: Tensor, w: Tensor, stride: int, wanted: tuple[bool, ...]) -> Callable[[], object]:
-    """One of a convolution's gradients, ready to be timed."""
+def by_input(y: Tensor, x: Tensor, w: Tensor, stride: int) -> Callable[[], object]:
+    """Its gradient by the input, ready to be timed."""
     form = (stride, stride), (1, 1), (1, 1), False, (0, 0), 1
-    return lambda: torch.ops.aten.convolution_backward(y, x, w, None, *form, wanted)
+    return lambda: torch.ops.aten.convolution_backward(y, x, w, None, *form, (True, False, False))
 
 
 def seconds_of(work: Callable[[], object]) -> float:
@@ -175,8 +181,7 @@ def enter(kind: str, name: str, device: Device, threads: int) -> Contestant:
         return Products()
     if kind == "keras":
         recipe, data = task("dcgan-lite")
-        feed = Feed(data, device=torch.device("cpu"), value_range=recipe.value_range)
-        return keras.Script(feed.take(len(data.train))[0].permute(0, 2, 3, 1).numpy(), threads)
+        return keras.Script(images(recipe, data).permute(0, 2, 3, 1).numpy(), threads)
     if kind == "plain":
         return Tutorial(name, Engine(device).device.type)
     assert kind == "zerosum"

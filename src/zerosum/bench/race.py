@@ -31,15 +31,19 @@ class Result:
         return min(self.rates), max(self.rates)
 
 
+def environment(threads: int) -> dict[str, str]:
+    """For a process that is to take so many threads."""
+    return os.environ | {"OMP_NUM_THREADS": str(threads)}
+
+
 class Runner:
     """A contestant in its own process, waiting for its turn."""
 
     def __init__(self, kind: str, recipe: str, *, device: str, threads: int) -> None:
         command = [sys.executable, "-m", "zerosum.bench.contestants", kind, "--recipe", recipe]
         command += ["--device", device, "--threads", str(threads)]
-        environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
         self.process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            command, env=environment(threads), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
         batch, _, about = self._line().partition(" ")
         self.result = Result(kind=kind, about=about, batch=float(batch))

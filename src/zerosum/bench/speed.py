@@ -7,14 +7,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from zerosum.bench import keras
-from zerosum.bench.race import Result, race
+from zerosum.bench.race import Result, environment, race
 
 Tell = Callable[[str], None]
 
@@ -30,7 +29,7 @@ class Raced:
     operations: float | None  # billions that an image of training takes; None where no layer-by-layer count holds
 
     def times(self, peer: str) -> float | None:
-        """How many times as fast as the peer zerosum is, round by round in the median."""
+        """How many times as fast as the peer zerosum is, by the two medians."""
         return None if peer not in self.results else self.results["zerosum"].median / self.results[peer].median
 
     @property
@@ -123,7 +122,7 @@ def operators(recipe: str, threads: int, most: int = 15) -> list[dict[str, Any]]
 
 def chores(*, samples: int, judged: int, threads: int, tell: Tell) -> list[Chore]:
     """Start a training, draw from it and judge it, as the command line does; each in a process of its own."""
-    with tempfile.TemporaryDirectory() as folder, _threads(threads):
+    with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         told = ["train", "quick", "--data", "digits", "--steps", "20", "--out", str(run), "--no-watch", "-q"]
         plans: Sequence[tuple[str, list[str], Path | None]] = (
@@ -135,7 +134,7 @@ def chores(*, samples: int, judged: int, threads: int, tell: Tell) -> list[Chore
         done = []
         for name, arguments, log in plans:
             tell(name)
-            done.append(chore(name, arguments, log))
+            done.append(chore(name, arguments, log, threads=threads))
         return done
 
 
@@ -144,10 +143,11 @@ def judge(run: Path, count: int) -> list[str]:
     return ["eval", str(run), "-n", str(count), "--metric", "fid", "--json"]
 
 
-def chore(name: str, arguments: list[str], log: Path | None = None) -> Chore:
+def chore(name: str, arguments: list[str], log: Path | None = None, *, threads: int = 1) -> Chore:
     """Run a command to its end; its seconds are to there, or to the first step that is in the log of events."""
     began = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "zerosum", *arguments], stdout=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "zerosum", *arguments]
+    process = subprocess.Popen(command, env=environment(threads), stdout=subprocess.DEVNULL)
     first: float | None = None
     while log is not None and first is None and process.poll() is None:
         if log.exists() and '"event": "step"' in log.read_text():
@@ -168,17 +168,3 @@ def process_memory(process: subprocess.Popen[bytes]) -> float:
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Inside, commands that are started take so many threads."""
-    before = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = str(count)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["OMP_NUM_THREADS"]
-        else:
-            os.environ["OMP_NUM_THREADS"] = before

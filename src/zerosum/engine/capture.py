@@ -9,8 +9,7 @@ that does not do the same is not used.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -44,92 +43,63 @@ class CudaGraph:
         return self._found
 
 
-class Recorded:
-    """Draws that are noted on their way: which were asked for, and what came."""
+class Buffers:
+    """A round's draws in places that stay. The first round through them notes what it asks for; later ones get that."""
 
     def __init__(self, draws: Draws) -> None:
         self._draws = draws
-        self.requests: list[tuple[str, int]] = []
-        self.answers: list[tuple[Tensor | None, ...]] = []
+        self._dealt: list[tuple[str, int, tuple[Tensor | None, ...]]] = []  # what was asked for, and where it lies
+        self._next: int | None = None  # None while the first round notes
 
-    def real(self, count: int) -> tuple[Tensor, Tensor | None]:
-        x, y = self._draws.real(count)
-        self._note("real", count, (x, y))
-        return x.detach(), y
+    def rewind(self) -> None:
+        """Answer from the first place again."""
+        self._next = 0
 
-    def noise(self, count: int) -> Tensor:
-        z = self._draws.noise(count)
-        self._note("noise", count, (z,))
-        return z.detach()
-
-    def labels(self, count: int) -> Tensor | None:
-        y = self._draws.labels(count)
-        self._note("labels", count, (y,))
-        return y
-
-    def uniform(self, count: int) -> Tensor:
-        numbers = self._draws.uniform(count)
-        self._note("uniform", count, (numbers,))
-        return numbers.detach()
-
-    def _note(self, name: str, count: int, answer: tuple[Tensor | None, ...]) -> None:
-        self.requests.append((name, count))
-        self.answers.append(answer)
-
-
-@dataclass
-class Buffers:
-    """A round's draws in places that stay; as `Draws` they answer in the order of the recorded requests."""
-
-    requests: list[tuple[str, int]]
-    places: list[tuple[Tensor | None, ...]]
-    _next: int = field(default=0)
-
-    @classmethod
-    def of(cls, recorded: Recorded) -> Buffers:
-        places = [tuple(None if x is None else x.detach().clone() for x in answer) for answer in recorded.answers]
-        return cls(requests=list(recorded.requests), places=places)
-
-    def fill(self, draws: Draws) -> None:
-        """Make the round's draws, and put them into their places."""
-        for (name, count), places in zip(self.requests, self.places, strict=True):
-            answer = getattr(draws, name)(count)
-            for place, value in zip(places, answer if isinstance(answer, tuple) else (answer,), strict=True):
+    def fill(self) -> None:
+        """Make the next round's draws, and put them into their places."""
+        for name, count, places in self._dealt:
+            for place, value in zip(places, self._drawn(name, count), strict=True):
                 if place is not None:
                     place.copy_(value)
 
-    def rewind(self) -> None:
-        self._next = 0
-
-    def _answer(self, name: str, count: int) -> tuple[Tensor | None, ...]:
-        assert self.requests[self._next] == (name, count), "a round of this kind asks for other draws"
-        self._next += 1
-        return tuple(None if x is None else x.detach() for x in self.places[self._next - 1])
-
     def real(self, count: int) -> tuple[Tensor, Tensor | None]:
-        x, y = self._answer("real", count)
+        x, y = self._deal("real", count)
         assert x is not None
         return x, y
 
     def noise(self, count: int) -> Tensor:
-        (z,) = self._answer("noise", count)
+        (z,) = self._deal("noise", count)
         assert z is not None
         return z
 
     def labels(self, count: int) -> Tensor | None:
-        return self._answer("labels", count)[0]
+        return self._deal("labels", count)[0]
 
     def uniform(self, count: int) -> Tensor:
-        (numbers,) = self._answer("uniform", count)
+        (numbers,) = self._deal("uniform", count)
         assert numbers is not None
         return numbers
+
+    def _deal(self, name: str, count: int) -> tuple[Tensor | None, ...]:
+        if self._next is None:
+            places = tuple(None if x is None else x.detach().clone() for x in self._drawn(name, count))
+            self._dealt.append((name, count, places))
+        else:
+            asked, number, places = self._dealt[self._next]
+            assert (asked, number) == (name, count), "a round of this kind asks for other draws"
+            self._next += 1
+        return tuple(None if x is None else x.detach() for x in places)  # a turn may ask for a gradient by them
+
+    def _drawn(self, name: str, count: int) -> tuple[Any, ...]:
+        answer = getattr(self._draws, name)(count)
+        return answer if isinstance(answer, tuple) else (answer,)
 
 
 class Captures:
     """The graphs of a training, by the kind of round that they are of."""
 
     def __init__(
-        self, draws: Draws, state: Callable[[], list[Tensor]], graph: Callable[..., Graph] = CudaGraph
+        self, draws: Draws, state: Callable[[], list[Tensor]], graph: Callable[[Play], Graph] = CudaGraph
     ) -> None:
         """state: all tensors that a round changes, in a fixed order."""
         self._draws, self._state, self._graph = draws, state, graph
@@ -140,8 +110,10 @@ class Captures:
 
     def refusal(self) -> str | None:
         """Why rounds are no longer captured, the first time that somebody asks."""
-        reason, self._told = None if self._told else self.refused, self._told or self.refused is not None
-        return reason
+        if self._told:
+            return None
+        self._told = self.refused is not None
+        return self.refused
 
     def forget(self) -> None:
         """Begin anew: what a round does, or where its tensors lie, is no longer the same."""
@@ -155,17 +127,16 @@ class Captures:
             return round(self._draws)
         if kind in self._graphs:
             buffers, graph = self._graphs[kind]
-            buffers.fill(self._draws)
+            buffers.fill()
             return _copied(graph.replay())
         return self._capture(kind, round, seed)
 
     def _capture(self, kind: Hashable, round: Round, seed: Callable[[], None]) -> dict[str, Terms]:
         """Play the round as usual; then capture it, replay it from the same state, and compare."""
         before = [tensor.detach().clone() for tensor in self._state()]
-        recorded = Recorded(self._draws)
-        found = _copied(round(recorded))
+        buffers = Buffers(self._draws)
+        found = _copied(round(buffers))
         after = [tensor.detach().clone() for tensor in self._state()]
-        buffers = Buffers.of(recorded)
 
         def again() -> dict[str, Terms]:
             buffers.rewind()

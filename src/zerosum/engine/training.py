@@ -71,26 +71,26 @@ class Training:
             self.enter(recipe)
         self._set_rates(self.plan.lr_factor(self.step, recipe))
         self._observe = observe
-        found = self._play(observe)
+        found = self._play()
         self.ledger.record(self.step, found["terms"])
         self.images += recipe.batch
         if self.ema:
             self.ema.update(self.step)
         return {**found["seen"], **{f"grad_norm/{name}": norm for name, norm in found["norms"].items()}}
 
-    def _play(self, observe: bool) -> dict[str, Terms]:
+    def _play(self) -> dict[str, Terms]:
         """One round: as usual, or by a captured graph of the same kind."""
-        game, step, begun = self.game, self.step, self.game.state_dict()
-        phase = game.phase(step) if self.captures is not None else None
-        if self.captures is None or phase is None:
+        game, step = self.game, self.step
+        if self.captures is None or (phase := game.phase(step)) is None:
             self.streams.begin(step)
             return self._round(self.streams, step)
+        begun = game.state_dict()
 
         def again(draws: Draws) -> dict[str, Terms]:
             game.load_state_dict(begun)
             return self._round(draws, step)
 
-        found = self.captures.play((observe, phase), again, lambda: self.streams.begin(step))
+        found = self.captures.play((self._observe, phase), again, lambda: self.streams.begin(step))
         game.load_state_dict(begun)
         game.skip(step)
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -95,11 +96,14 @@ class Adversarial(Game):
 
     def phase(self, step: int) -> tuple[bool, ...]:
         """Which of D's turns in the round have their penalties; none where D does not play."""
-        plays = self.rules.n_critic if step % self.rules.d_every == 0 else 0
-        return tuple(self.penalty_due(self.d_turns + turn) for turn in range(1, plays + 1))
+        return tuple(self.penalty_due(self.d_turns + turn) for turn in range(1, self.d_plays(step) + 1))
 
     def skip(self, step: int) -> None:
         self.d_turns += len(self.phase(step))
+
+    def d_plays(self, step: int) -> int:
+        """D's turns in round `step`."""
+        return self.rules.n_critic if step % self.rules.d_every == 0 else 0
 
     def penalty_due(self, turn: int) -> bool:
         """Whether D's turn of that number, from 1, has the penalties."""
@@ -143,7 +147,7 @@ class Adversarial(Game):
     def turns(self, step: int, batch: int, draws: Draws, observe: bool) -> Iterator[Turn]:
         """D's turns and G's, in the order of the rules; neighbours share what the rules let them share."""
         rules = self.rules
-        plays = {"D": rules.n_critic if step % rules.d_every == 0 else 0, "G": rules.g_turns}
+        plays = {"D": self.d_plays(step), "G": rules.g_turns}
         second = "G" if rules.first == "D" else "D"
         table = Table(self, batch, draws, observe)
         if plays["D"] and rules.fakes == "same":
@@ -196,13 +200,8 @@ class Table:
     def fakes_for_d(self, shares: bool, count: int) -> Batch:
         if shares and self.fake is not None:
             return self.fake.head(count).detach()
-        if self.rules.fakes_mode == "train":
+        with evaluated(self.G) if self.rules.fakes_mode == "eval" else nullcontext():
             return self.draw_fakes(self.d_batch).detach()
-        self.G.eval()
-        try:
-            return self.draw_fakes(self.d_batch).detach()
-        finally:
-            self.G.train()
 
     def judge(self, real: Batch, fake: Batch) -> Move:
         """One update of D on the sum of its real part, its fake part and the penalties that are due."""

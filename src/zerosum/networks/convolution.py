@@ -10,6 +10,7 @@ that covers the whole image is a linear map.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -18,7 +19,6 @@ from torch.nn import functional as F
 
 Pair = tuple[int, int]
 
-
 FEW = 4  # channels that leave at least half of a vector of eight empty
 LARGEST = 4  # the product's size by that of its operand; beyond, memory costs what the arithmetic spares
 
@@ -26,7 +26,7 @@ LARGEST = 4  # the product's size by that of its operand; beyond, memory costs w
 class Conv2d(nn.Conv2d):
     """torch's layer, number for number but for the order of its sums; groups and dilation take torch's own path."""
 
-    @property
+    @cached_property
     def folds(self) -> bool:
         """Whether its sums to few channels, forward or backward, take the path of this file on a CPU."""
         if isinstance(self.padding, str) or self.padding_mode != "zeros" or not _pays(self):
@@ -36,19 +36,17 @@ class Conv2d(nn.Conv2d):
         return towards_many or (self.stride == (1, 1) and inside)
 
     def forward(self, input: Tensor) -> Tensor:
-        if self.folds and _is_plain(input):
-            assert isinstance(self.padding, tuple)
-            return self.fold(input, _pair(self.padding))
-        return super().forward(input)
+        if isinstance(self.padding, str) or self.padding_mode != "zeros":
+            return super().forward(input)
+        return self.convolve(input, _pair(self.padding))
 
     def convolve(self, input: Tensor, padding: Pair) -> Tensor:
         """The convolution under another padding than the layer's own, of less than the kernel."""
         if self.folds and _is_plain(input):
-            return self.fold(input, padding)
+            return self._fold(input, padding)
         return F.conv2d(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
-    def fold(self, input: Tensor, padding: Pair) -> Tensor:
-        """The convolution on the path of this file."""
+    def _fold(self, input: Tensor, padding: Pair) -> Tensor:
         if self.in_channels <= self.out_channels:
             if not input.requires_grad:  # the forward pass is torch's, and the gradient by the weights too
                 return F.conv2d(input, self.weight, self.bias, self.stride, padding)
@@ -66,7 +64,7 @@ class Conv2d(nn.Conv2d):
 class ConvTranspose2d(nn.ConvTranspose2d):
     """torch's layer, number for number but for the order of its sums."""
 
-    @property
+    @cached_property
     def folds(self) -> bool:
         """Whether its sums to few channels take the path of this file on a CPU."""
         return self.out_channels <= self.in_channels and _pays(self)
