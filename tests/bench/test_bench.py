@@ -12,6 +12,7 @@ from zerosum.bench import keras, speed
 from zerosum.bench.race import Result, race
 from zerosum.bench.speed import Raced, chore, operations
 from zerosum.cli import main
+from zerosum.engine.engine import Engine
 
 
 @pytest.fixture(autouse=True)
@@ -91,6 +92,20 @@ def test_a_missing_peer_is_named_with_the_way_to_get_it(
     monkeypatch.setattr(speed, "chores", lambda **told: [])
     assert main(["bench", "--recipe", "dcgan-lite"]) == 0
     assert "pip install tensorflow-cpu" in capsys.readouterr().out
+
+
+def test_auto_is_measured_as_the_device_that_it_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def run_race(name: str, *, device: str, **told: object) -> Raced:
+        asked.append(device)
+        result = Result(kind="zerosum", about="", batch=1, rates=[3.0])
+        return Raced(recipe=name, threads=1, device=device, results={"zerosum": result}, operations=None)
+
+    monkeypatch.setattr(speed, "run_race", run_race)
+    monkeypatch.setattr(speed, "chores", lambda **told: [])
+    assert main(["bench", "--recipe", "mlp", "--device", "auto"]) == 0
+    assert asked == [Engine("auto").device.type]
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

@@ -37,13 +37,13 @@ def bench(
     from zerosum.bench import keras, speed
     from zerosum.engine.engine import Engine
 
-    Engine(device)  # refuses a device that is not here
+    kind = Engine(device).device.type  # what auto is here; a device that is not here is refused
     names, threads = _known(recipe or list(SHORT)), threads or os.cpu_count() or 1
     with undisturbed(json):
         raced = []
         for name in names:
             say(f"{name}: {rounds} rounds against the plain PyTorch loop")
-            found = speed.run_race(name, rounds=rounds, seconds=seconds, threads=threads, device=device)
+            found = speed.run_race(name, rounds=rounds, seconds=seconds, threads=threads, device=kind)
             raced.append(found)
         chores = speed.chores(samples=10_000, judged=2000, threads=threads, tell=say)
     if json:
@@ -56,7 +56,7 @@ def bench(
             tell(f"{found.recipe} runs at {found.achieved:,.0f} GFLOP/s: {found.share:.0%} of what {best} reaches here")
     tell()
     tell(table(("what you wait for", "seconds", "MiB"), _waits(chores)))
-    if "dcgan-lite" in names and device == "cpu" and not keras.installed():
+    if "dcgan-lite" in names and kind == "cpu" and not keras.installed():
         tell(f"The tutorial's Keras script was left out: TensorFlow is not installed (`{keras.HOW}`).")
 
 
