@@ -84,6 +84,7 @@ def _as_name(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+ABSURD_RATE, HIGHEST_ADVISED = 1e-2, 1e-3  # learning rates: no GAN is known that needs more
 LENGTHS = ("epochs", "steps", "minutes")
 ALIASES = {"beta1": ("betas", 0), "beta2": ("betas", 1)}
 
@@ -191,6 +192,16 @@ def differences(old: Recipe, new: Recipe) -> dict[str, Any]:
     """The dotted names whose values differ, with the new values."""
     before, after = old.to_dict(), new.to_dict()
     return {key: _look(after, key) for key in _keys(after) if _look(before, key) != _look(after, key)}
+
+
+def lowered(rate: float, factor: float) -> float:
+    """A learning rate to go on with where `rate` was too high: a part of an absurd one would be absurd too."""
+    return min(rate * factor, HIGHEST_ADVISED)
+
+
+def ruined(recipe: Recipe) -> bool:
+    """Whether a rate is so absurd that no checkpoint after the first step is worth going on from."""
+    return any(player.lr > ABSURD_RATE for player in recipe.players.values() if not player.frozen)
 
 
 def _listed(values: tuple[int, ...]) -> str:

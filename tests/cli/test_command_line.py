@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def fails(capsys: pytest.CaptureFixture[str], line: str) -> str:
     """The one line that a wrong command line gets; nothing on standard output, nothing written."""
-    assert main(line.split()) == 2
+    assert main(shlex.split(line)) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("zerosum: ")
@@ -85,6 +86,8 @@ def test_answers_within_half_a_second_and_without_torch(line: str, tmp_path: Pat
         ("train dcgan-lite --steps 5 --minutes 1", ["--minutes and --steps", "one"]),
         ("train dcgan-lite --data digitz", ["'digitz'", "did you mean digits?"]),
         ("train dcgan-lite --data folder:nowhere", ["nowhere", "folder, tar or zip"]),
+        ("train --data ''", ["no data source ''", "digits"]),
+        ("train dcgan-lite --data digits --batch 90000000", ["90,000,000", "GiB", "lower --batch"]),
         ("train dcgan-faces", ["--data folder:PATH"]),
         ("train dcgan-lite --data ring", ["ring", "points"]),
         ("train quick-points --data digits", ["digits", "images"]),

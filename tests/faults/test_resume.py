@@ -99,6 +99,34 @@ def test_twice_five_more_steps_are_ten_more(more: list[str], nursery: Any, compa
     assert compare(tmp_path / "once", run, checkpoints=("last", "best"), branch=True) == []
 
 
+@pytest.mark.parametrize(("more", "end"), [(["--steps", "+5"], 25), (["--epochs", "+1"], 25), ([], 20)])
+@pytest.mark.parametrize("step", [1, 12])
+def test_more_of_a_run_that_was_stopped_is_more_than_its_own_end(
+    step: int, more: list[str], end: int, nursery: Any, compare: Compare, tmp_path: Path
+) -> None:
+    command = ["train", *MLP, "--data", "digits", "-q"]
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    assert nursery.run(*command, "--steps", end, "--out", whole).code == 0
+    assert nursery.run(*command, "--steps", 20, "--out", run, faults=[stop(step)]).code == 130
+    assert nursery.run("resume", run, *more, "-q").code == 0
+    assert RunFolder.open(run).info["horizon"] == {"steps": end, "images": 8 * end}
+    assert compare(whole, run, checkpoints=("last", "best"), branch=True) == []
+
+
+def test_more_minutes_of_a_run_that_was_stopped_come_after_its_own_end(nursery: Any, tmp_path: Path) -> None:
+    ring = ["gan", "--data", "ring", *options(points_width=8, batch=8, grid=4)]
+    run = tmp_path / "run"
+    assert nursery.run("train", *ring, "--steps", 400, "--out", run, "-q", faults=[stop(200)]).code == 130
+    spent = RunFolder.open(run).read("last")["counters"]["seconds"] / 60
+    assert nursery.run("resume", run, "--minutes", f"+{spent}", "-q").code == 0
+    assert RunFolder.open(run).read("last")["counters"]["step"] == 600  # as many minutes as 200 steps had taken
+    timed = tmp_path / "timed"
+    assert nursery.run("train", *ring, "--minutes", 5, "--out", timed, "-q", faults=[stop(200)]).code == 130
+    per_step = RunFolder.open(timed).read("last")["counters"]["seconds"] / 200
+    assert nursery.run("resume", timed, "--steps", "+7", "-q", faults=[stop(202)]).code == 130
+    assert RunFolder.open(timed).info["horizon"]["steps"] == pytest.approx(300 / per_step + 7, rel=1e-6, abs=1)
+
+
 def test_a_run_in_minutes_goes_on_for_more_minutes(nursery: Any, tmp_path: Path) -> None:
     command = ["train", "gan", "--data", "ring", "--minutes", 0.02, "-q", *options(points_width=8, batch=8, grid=4)]
     run = tmp_path / "run"

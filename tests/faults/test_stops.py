@@ -77,6 +77,33 @@ def test_two_at_once_stop_within_the_step(
     assert compare(unbroken, run) == []
 
 
+@pytest.mark.parametrize(("number", "code"), [(INT, 130), (TERM, 143)])
+def test_a_signal_before_the_first_step_ends_in_a_line(
+    number: int, code: int, nursery: Any, wait_for: Callable[..., None], tmp_path: Path
+) -> None:
+    flag = tmp_path / "flag"
+    before = ("pause_before_folder", {"path": str(flag), "run": 1})
+    process = nursery.start(*COMMAND, *STEPS, "--out", tmp_path / "run", faults=[before])
+    wait_for(flag)
+    process.signal(number)
+    assert process.wait().code == code
+    assert process.line == "zerosum: stopped"
+    assert not (tmp_path / "run").exists()
+
+
+def test_sigterm_after_the_last_step_ends_in_a_line(
+    nursery: Any, unbroken: Path, compare: Callable[..., list[str]], wait_for: Callable[..., None], tmp_path: Path
+) -> None:
+    run, flag = tmp_path / "run", tmp_path / "flag"
+    after = ("pause_after_training", {"path": str(flag)})
+    process = nursery.start(*COMMAND, *STEPS, "--out", run, "-q", faults=[after])
+    wait_for(flag)
+    process.signal(TERM)
+    assert process.wait().code == 143
+    assert process.line == "zerosum: stopped"
+    assert compare(unbroken, run) == []
+
+
 @pytest.mark.parametrize("tenth", range(10))
 def test_two_at_once_inside_the_writing_of_a_checkpoint_leave_one_that_loads(
     tenth: int, nursery: Any, unbroken: Path, compare: Callable[..., list[str]], tmp_path: Path
@@ -159,7 +186,7 @@ def test_a_rate_that_is_much_too_high_is_told_in_one_line(nursery: Any, tmp_path
     failed = nursery.run(*COMMAND, "--steps", 60, "--lr", "1e30", "--out", run, "-q")
     assert failed.code == 1
     assert re.match(r"zerosum: [DG]/adv is (nan|inf|-inf) at step \d+; ", failed.line), failed.line
-    assert suggested(failed.line)[2:] == ["--lr", "1e+29"]
+    assert suggested(failed.line)[2:] == ["--from", "start", "--lr", "0.001"]
     state = RunFolder.open(run).read("last")
     assert all(checkpoint.all_finite(state[part]) for part in ("weights", "ema", "optimizers"))
 

@@ -13,6 +13,7 @@ from zerosum.api.run import Run
 from zerosum.engine.engine import Device, Precision
 from zerosum.engine.run import RunFolder
 from zerosum.errors import DivergedError
+from zerosum.spec import lowered, ruined
 
 TRIES = 3
 LOWER = 0.25  # times the rates that diverged
@@ -37,7 +38,8 @@ def persevere(
         settings = lower_rates(path)
         told = ", ".join(f"{key} {value:g}" for key, value in settings.items())
         logging.getLogger("zerosum").warning("%s; attempt %d of %d goes on with %s", diverged, attempt, TRIES, told)
-        change = resuming.Change(settings=settings)
+        source = resuming.START if ruined(RunFolder.open(path).recipe) else "last"
+        change = resuming.Change(settings=settings, source=source)
         try:
             return resuming.resume(path, resuming.More(), change, device, precision, care)
         except DivergedError as error:
@@ -48,4 +50,6 @@ def persevere(
 def lower_rates(path: Path) -> dict[str, float]:
     """Settings that lower the rate of every player of the run in that folder."""
     players = RunFolder.open(path).recipe.players
-    return {f"{name}.lr": player.lr * LOWER for name, player in players.items() if player.lr and not player.frozen}
+    return {
+        f"{name}.lr": lowered(player.lr, LOWER) for name, player in players.items() if player.lr and not player.frozen
+    }

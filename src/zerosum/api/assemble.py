@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -18,11 +19,13 @@ from zerosum.data.dataset import fingerprint, resolve
 from zerosum.data.loader import Feed
 from zerosum.engine.draws import Streams
 from zerosum.engine.engine import Engine
+from zerosum.engine.memory import check_fits
 from zerosum.engine.plan import Plan
 from zerosum.engine.training import Training
 from zerosum.errors import UserError
 from zerosum.games import GAMES
 from zerosum.networks import build
+from zerosum.networks.describe import describe_player
 from zerosum.sampling.draw import z_dim_of
 from zerosum.spec import Recipe
 from zerosum.types import Domain
@@ -30,7 +33,7 @@ from zerosum.types import Domain
 
 def find_data(recipe: Recipe, source: str | None) -> Dataset:
     """The data that the user named, else the recipe's own; `UserError` where the recipe can't use it."""
-    wanted = source or recipe.data
+    wanted = recipe.data if source is None else source
     if wanted is None:
         raise UserError(f"{recipe.name} has no data of its own: name some, as in --data folder:PATH")
     dataset = open_dataset(
@@ -102,6 +105,8 @@ def build_networks(recipe: Recipe, domain: Domain) -> dict[str, nn.Module]:
 def assemble(recipe: Recipe, dataset: Dataset, engine: Engine, plan: Plan) -> Training:
     """A training at its first step. `UserError` where recipe, data and processes do not go together."""
     domain = domain_of(recipe, dataset)
+    if engine.device.type == "cpu":
+        _check_memory(recipe, domain, max(leg.recipe.batch for leg in plan.legs) // engine.world)
     networks = {name: engine.place(network) for name, network in build_networks(recipe, domain).items()}
     game = GAMES[recipe.game.kind](networks, recipe.game)
     feed = Feed(
@@ -129,6 +134,15 @@ def assemble(recipe: Recipe, dataset: Dataset, engine: Engine, plan: Plan) -> Tr
         if count % engine.world:
             raise UserError(f"a batch of {count} does not divide over {engine.world} processes: change --batch")
     return Training(game, plan.legs[0].recipe, plan, streams, engine)
+
+
+def _check_memory(recipe: Recipe, domain: Domain, batch: int) -> None:
+    """`UserError` where not even what the backward pass of the largest network needs has room."""
+    kept = []
+    for player in recipe.players.values():
+        layers = [layer for layer in describe_player(player, domain) if layer.multiply_adds]
+        kept.append(sum(math.prod(layer.output) for layer in layers))
+    check_fits(batch, max(kept))
 
 
 def describe_data(dataset: Dataset) -> dict[str, Any]:

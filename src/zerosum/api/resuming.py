@@ -109,24 +109,41 @@ def _last(folder: RunFolder) -> dict[str, Any] | None:
 
 
 def _longer(plan: Plan, more: More, at: int, seconds: float) -> Plan:
-    """The plan with its end moved to `more` after step `at`."""
+    """The plan with its end moved on by `more`; that of a run stopped before its end, too, is moved from there."""
     recipe = plan.leg(at + 1).recipe
     steps = more.in_steps(recipe, plan.count)
     if steps is not None:
-        return dataclasses.replace(plan, steps=at + steps, minutes=None)
-    if more.minutes is not None:
-        longer = dataclasses.replace(plan, steps=None, minutes=seconds / 60 + more.minutes)
-        return foreseen(longer, recipe, at, seconds)
+        end = at + _steps_left(plan, at, seconds) + steps
+        return dataclasses.replace(plan, steps=end, minutes=None)
+    if more.minutes is None:
+        return plan if plan.steps is None else dataclasses.replace(plan, minutes=None)  # no clock decides any more
+    if plan.steps is not None and at < plan.steps:  # a slow hour may not end it before the old end
+        return dataclasses.replace(plan, steps=plan.steps + _steps_in(more.minutes, at, seconds), minutes=None)
+    minutes = max(seconds / 60, plan.minutes or 0.0) if plan.steps is None else seconds / 60
+    longer = dataclasses.replace(plan, steps=None, minutes=minutes + more.minutes)
+    return foreseen(longer, recipe, at, seconds)
+
+
+def _steps_left(plan: Plan, at: int, seconds: float) -> int:
+    """From step `at` to the end that the plan has, in minutes at the speed so far."""
     if plan.steps is not None:
-        return dataclasses.replace(plan, minutes=None)  # the horizon is fixed: no clock decides any more
-    return plan
+        return max(0, plan.steps - at)
+    left = (plan.minutes or 0.0) - seconds / 60
+    return _steps_in(left, at, seconds) if left > 0 else 0
+
+
+def _steps_in(minutes: float, at: int, seconds: float) -> int:
+    """How many steps that is by the first `at` of them; `UserError` where there is none to tell by."""
+    if not (at and seconds):
+        raise UserError("the run has not begun, so nobody knows its speed: resume it first, then say how much longer")
+    return max(1, round(60 * minutes * at / seconds))
 
 
 def foreseen(plan: Plan, recipe: Recipe, at: int, seconds: float) -> Plan:
     """A plan in minutes with its end by the run's speed so far, where rates depend on the end: they never jump."""
     if recipe.schedule == "constant" or plan.minutes is None or not (at and seconds):
         return plan
-    return plan.until(at + max(1, round((60 * plan.minutes - seconds) * at / seconds)))
+    return plan.until(at + _steps_in(plan.minutes - seconds / 60, at, seconds))
 
 
 def branch(folder: RunFolder, changed: Recipe, change: Change, more: More, engine: Engine, care: Care) -> Run:

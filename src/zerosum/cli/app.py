@@ -5,9 +5,13 @@ from __future__ import annotations
 import importlib
 import io
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -21,7 +25,7 @@ from zerosum.registry import modules
 __all__ = ["app", "main"]
 
 PANELS = ("Train", "Go on", "Look")
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
 # Typer's own base for a wrong option or argument; where it lies has changed between its versions.
 UsageError: Any = typer.BadParameter.__mro__[1]
@@ -71,11 +75,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     debug = "--debug" in given
     try:
-        for module in modules("zerosum.cli.commands"):
-            importlib.import_module(f"zerosum.cli.commands.{module}")
-        _speak_plainly()
-        code = _run([argument for argument in given if argument != "--debug"])
-        sys.stdout.flush()
+        with _stoppable():
+            for module in modules("zerosum.cli.commands"):
+                importlib.import_module(f"zerosum.cli.commands.{module}")
+            _speak_plainly()
+            code = _run([argument for argument in given if argument != "--debug"])
+            sys.stdout.flush()
     except BrokenPipeError:
         _forget_stdout()
         return 0
@@ -84,14 +89,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _forget_stdout()
             return 0
         return ending.code if isinstance(ending.code, int) else 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as ending:
         say("stopped")
-        return INTERRUPTED
+        return TERMINATED if isinstance(ending, Terminated) else INTERRUPTED
     except Exception as error:  # noqa: BLE001  (the last line of defence: a user never meets a traceback unasked)
         if debug:
             traceback.print_exc()
         return _explain(error, debug)
     return code
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which does what Ctrl-C does, wherever the program is."""
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Inside, SIGTERM raises `Terminated`; only the main thread can arrange that."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    old = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, old)
 
 
 def _run(arguments: list[str]) -> int:

@@ -23,6 +23,7 @@ from zerosum.engine.run import RunFolder, step_name
 from zerosum.engine.training import State, Training
 from zerosum.errors import DeadRunError, DivergedError, ZerosumError
 from zerosum.games.base import Game
+from zerosum.spec import lowered, ruined
 
 Ask = Callable[[Game], Mapping[str, float]]  # the game -> D on held-out samples, as in HeldOutEvent
 Examine = Callable[[Game, nn.Module], Mapping[str, Any]]  # the game and the generator -> as in ExamEvent
@@ -83,14 +84,17 @@ class Loop:
 
     def _way_out(self) -> str:
         """What to do where a number is not finite any more."""
-        rates = {name: player.lr / 10 for name, player in self.training.recipe.players.items() if not player.frozen}
+        recipe = self.training.recipe
+        rates = {name: lowered(player.lr, 0.1) for name, player in recipe.players.items() if not player.frozen}
         lower = [f"--set {name}.lr={rate:g}" for name, rate in rates.items()]
         if len(set(rates.values())) == 1:
             lower = [f"--lr {rate:g}" for rate in list(rates.values())[:1]]
-        return (
-            f"checkpoint last, of step {self.kept}, is from before: go on from it with a lower learning rate, "
-            f"`zerosum resume {self.folder.shown} {' '.join(lower)}`"
-        )
+        if ruined(recipe):
+            lower.insert(0, "--from start")
+            told = "no GAN learns at such a rate: begin anew with a lower one"
+        else:
+            told = f"checkpoint last, of step {self.kept}, is from before: go on from it with a lower learning rate"
+        return f"{told}, `zerosum resume {self.folder.shown} {' '.join(lower)}`"
 
     def _train(self) -> events.EndReason:
         training = self.training

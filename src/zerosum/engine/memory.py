@@ -8,8 +8,12 @@ sums that the layers between two convolutions are made of.
 from __future__ import annotations
 
 import ctypes
+import os
 from functools import cache
 
+from zerosum.errors import UserError
+
+FLOAT_BYTES, GIB = 4, 2**30
 MMAP_MAX, TRIM_THRESHOLD = -4, -1  # mallopt's names for them, of malloc.h
 
 
@@ -24,3 +28,24 @@ def keep_memory() -> bool:
         return False
     # No block of its own for a large tensor, and no end of the heap is given back.
     return bool(mallopt(MMAP_MAX, 0)) and bool(mallopt(TRIM_THRESHOLD, -1))
+
+
+def physical_memory() -> int | None:
+    """Bytes of memory that this machine has; None where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def check_fits(batch: int, values: int) -> None:
+    """`UserError` where so many float32 values a sample of the batch, all kept at a time, are beyond the machine.
+
+    Without it the system would end the process somewhere in the first step, without a word.
+    """
+    needed, there = batch * values * FLOAT_BYTES, physical_memory()
+    if there is not None and needed > there:
+        raise UserError(
+            f"a batch of {batch:,} takes at least {needed / GIB:,.0f} GiB of memory, and this machine has "
+            f"{there / GIB:,.0f}: lower --batch"
+        )

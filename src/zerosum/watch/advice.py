@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from zerosum.spec import ABSURD_RATE, lowered
 from zerosum.watch.rules import STUCK, Finding
 from zerosum.watch.signals import Signals
 from zerosum.watch.verdict import Advice
@@ -27,7 +28,8 @@ def advice(finding: Finding, now: Signals, recipe: Fields) -> tuple[Advice, ...]
 
 
 def _diverged(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
-    yield Advice("lower.both", f"zerosum resume RUN {_rates(recipe, 0.1)}")
+    absurd = max(_lr(recipe, name) for name in ("G", "D")) > ABSURD_RATE
+    yield Advice("lower.both", f"zerosum resume RUN {'--from start ' if absurd else ''}{_rates(recipe, 0.1)}")
     if not _game(recipe, "r1") and not _game(recipe, "gp"):
         yield Advice("penalty", "zerosum resume RUN --set r1=1")
 
@@ -168,8 +170,8 @@ def _beta1(recipe: Fields) -> float:
 
 
 def _rates(recipe: Fields, factor: float) -> str:
-    """Options that multiply both rates, one where they are equal."""
-    rates = {name: _lr(recipe, name) * factor for name in ("G", "D")}
+    """Options that lower both rates, one where they are equal."""
+    rates = {name: lowered(_lr(recipe, name), factor) for name in ("G", "D")}
     if rates["G"] == rates["D"]:
         return f"--lr {rates['G']:.2g}"
     return " ".join(f"--set {name}.lr={rate:.2g}" for name, rate in rates.items())
