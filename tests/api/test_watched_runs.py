@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 import zerosum
+from zerosum import spec
 from zerosum.api import acting
 from zerosum.cli import main
 from zerosum.errors import DeadRunError, DivergedError, UserError
@@ -115,17 +116,19 @@ def test_a_divergence_is_gone_on_from_with_lower_rates_and_every_attempt_is_on_r
         zerosum.train("gan", "ring", steps=50, out=tmp_path / "alone" / "run", settings=wild)
     assert len(list((tmp_path / "alone").iterdir())) == 1
 
-    with pytest.raises(DivergedError):  # a quarter of 1e30 is no better
-        zerosum.train("gan", "ring", steps=50, out=tmp_path / "thrice" / "run", settings=wild, act=True)
-    infos = [json.loads(path.read_text()) for path in (tmp_path / "thrice").glob("*/run.json")]
-    assert sorted(info["recipe"]["players"]["G"]["lr"] for info in infos) == [1e30 / 64, 1e30 / 16, 1e30 / 4, 1e30]
-    assert sum(info["parent"] is not None for info in infos) == acting.TRIES
-
-    monkeypatch.setattr(acting, "LOWER", 1e-33)
     run = zerosum.train("gan", "ring", steps=50, out=tmp_path / "healed" / "run", settings=wild, act=True)
     assert isinstance(run, zerosum.Run)
     assert run.state()["counters"]["step"] == 50
-    assert run.info["parent"]["run"] == str((tmp_path / "healed" / "run").resolve())
+    parent = run.info["parent"]
+    assert parent["run"] == str((tmp_path / "healed" / "run").resolve())
+    assert (parent["checkpoint"], parent["changes"]) == ("start", {"G.lr": 1e-3, "D.lr": 1e-3})
+
+    monkeypatch.setattr(spec, "HIGHEST_ADVISED", 1e29)
+    with pytest.raises(DivergedError):  # a tenth of 1e30 is no better, nor a quarter of that
+        zerosum.train("gan", "ring", steps=50, out=tmp_path / "thrice" / "run", settings=wild, act=True)
+    infos = [json.loads(path.read_text()) for path in (tmp_path / "thrice").glob("*/run.json")]
+    assert sorted(info["recipe"]["players"]["G"]["lr"] for info in infos) == [1e29 / 16, 1e29 / 4, 1e29, 1e30]
+    assert sum(info["parent"] is not None for info in infos) == acting.TRIES
 
 
 def test_acting_needs_the_watch(tmp_path: Path) -> None:
