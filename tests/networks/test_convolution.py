@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zerosum.networks import convolution
-from zerosum.networks.convolution import Conv2d, ConvTranspose2d, folded, gather, scatter
+from zerosum.networks.convolution import Conv2d, ConvTranspose2d, as_torch_does, folded, gather, scatter
 from zerosum.networks.layers import SameConv
+
+CPU = torch.device("cpu")
 
 # Layers of the tutorials' networks and odd ones, smaller in batch: (layer, channels, size of the images).
 LAYERS: dict[str, tuple[Callable[[], nn.Module], int, int]] = {
@@ -130,7 +132,7 @@ def test_other_layers_are_torchs_own(layer: Conv2d, folds: list[int]) -> None:
     x = torch.randn(2, layer.in_channels, 28, 28, requires_grad=True)
     assert torch.equal(layer(x), nn.Conv2d.forward(layer, x))
     assert folds == []
-    assert folded(layer) == []
+    assert folded(layer, CPU, autocast=False) == []
 
 
 def test_autocast_takes_torchs_path(folds: list[int]) -> None:
@@ -149,4 +151,16 @@ def test_images_that_need_no_gradient_are_convolved_by_torch(folds: list[int]) -
 
 def test_a_network_names_the_layers_that_fold() -> None:
     network = nn.Sequential(Conv2d(1, 64, 4, 2, 1), nn.ReLU(), Conv2d(64, 64, 3), ConvTranspose2d(64, 3, 4, 2, 1))
-    assert folded(network) == ["0", "3"]
+    assert folded(network, CPU, autocast=False) == ["0", "3"]
+    assert folded(network, torch.device("cuda"), autocast=False) == []
+    assert folded(network, CPU, autocast=True) == []
+
+
+def test_inside_as_torch_does_no_layer_folds(folds: list[int]) -> None:
+    layer, x = ConvTranspose2d(64, 1, 4, 2, 1), torch.randn(2, 64, 8, 8)
+    with as_torch_does():
+        same = layer(x)
+    assert folds == []
+    assert torch.equal(same, nn.ConvTranspose2d.forward(layer, x))
+    layer(x)
+    assert folds != []

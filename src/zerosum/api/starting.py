@@ -112,9 +112,11 @@ def new_folder(
 
 
 def paths(training: Training) -> dict[str, list[str]]:
-    """Of each player's network, the layers that take the path for few channels; on other devices none does."""
-    here = training.engine.device.type == "cpu" and training.engine.precision != "bf16-mixed"
-    return {name: folded(network) for name, network in training.game.networks.items()} if here else {}
+    """Of each player's network, the layers that take the path for few channels."""
+    engine = training.engine
+    autocast = engine.precision == "bf16-mixed"
+    networks = training.game.networks.items()
+    return {name: folded(network, engine.device, autocast=autocast) for name, network in networks}
 
 
 def horizon(training: Training) -> dict[str, int] | None:
@@ -138,9 +140,8 @@ def drive(training: Training, folder: RunFolder, dataset: Dataset, care: Care) -
         loop = Loop(training, folder, bus, looked_after)
         hurry = False
         try:
-            if fresh:
-                for message in remarks(dataset):
-                    bus.warn(message)
+            for message in (*remarks(dataset), *engine.remarks()) if fresh else ():
+                bus.warn(message)
             loop.run()
         except KeyboardInterrupt:
             hurry = True  # it was asked twice

@@ -74,7 +74,7 @@ def operations(recipe: str) -> float | None:
     from zerosum.bench.contestants import task
     from zerosum.engine.engine import Engine
     from zerosum.engine.plan import Plan
-    from zerosum.networks import convolution
+    from zerosum.networks.convolution import as_torch_does
     from zerosum.networks.dcgan_k2 import WideConv
 
     told, data = task(recipe, 4)
@@ -82,13 +82,9 @@ def operations(recipe: str) -> float | None:
     networks = training.game.networks.values()
     if any(isinstance(module, WideConv) for network in networks for module in network.modules()):
         return None  # its product has other sums than the convolution that it stands for
-    few, convolution.FEW = convolution.FEW, 0
-    try:
-        with FlopCounterMode(display=False) as counter:
-            for _ in range(training.game.period):
-                training.take_step(observe=False)
-    finally:
-        convolution.FEW = few
+    with as_torch_does(), FlopCounterMode(display=False) as counter:
+        for _ in range(training.game.period):
+            training.take_step(observe=False)
     return float(counter.get_total_flops()) / 1e9 / training.images
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -77,6 +78,16 @@ class Engine:
     def dtype(self) -> torch.dtype:
         """Of weights and of samples."""
         return torch.float64 if self.precision == "64-true" else torch.float32
+
+    def remarks(self) -> Iterator[str]:
+        """What of this machine makes training slower than it could be, each in a line."""
+        if self.device.type != "cpu":
+            return
+        intel = platform.machine().lower() in ("x86_64", "amd64")
+        if intel and torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "NO AVX"):
+            yield "this processor has no AVX2: training takes several times as long"
+        if os.cpu_count() == 1:
+            yield "this machine has one core: recipes are measured on two"
 
     def describe(self) -> dict[str, Any]:
         """The execution path, for run.json."""

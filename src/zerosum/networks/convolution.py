@@ -9,7 +9,8 @@ that covers the whole image is a linear map.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -42,7 +43,7 @@ class Conv2d(nn.Conv2d):
 
     def convolve(self, input: Tensor, padding: Pair) -> Tensor:
         """The convolution under another padding than the layer's own, of less than the kernel."""
-        if self.folds and _is_plain(input):
+        if self.folds and _is_due(input):
             return self._fold(input, padding)
         return F.conv2d(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
@@ -70,7 +71,7 @@ class ConvTranspose2d(nn.ConvTranspose2d):
         return self.out_channels <= self.in_channels and _pays(self)
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
-        if output_size is not None or not self.folds or not _is_plain(input):
+        if output_size is not None or not self.folds or not _is_due(input):
             return super().forward(input, output_size)
         assert isinstance(self.padding, tuple)
         size = tuple(
@@ -82,14 +83,35 @@ class ConvTranspose2d(nn.ConvTranspose2d):
         return _plus(scatter(input, self.weight, size, _pair(self.stride), _pair(self.padding)), self.bias)
 
 
-def folded(network: nn.Module) -> list[str]:
-    """The names of a network's layers that take the path of this file on a CPU."""
+def folded(network: nn.Module, device: torch.device, *, autocast: bool) -> list[str]:
+    """The names of a network's layers that take the path of this file on that device."""
+    if not helps(device, autocast=autocast):
+        return []
     return [name for name, layer in network.named_modules() if getattr(layer, "folds", False)]
 
 
-def _is_plain(input: Tensor) -> bool:
-    """Whether this is a batch on the device whose weakness the path is made for, in its own precision."""
-    return input.device.type == "cpu" and input.dim() == 4 and not torch.is_autocast_enabled("cpu")
+def helps(device: torch.device, *, autocast: bool) -> bool:
+    """Whether this is the device whose weakness the path is made for, in its own precision."""
+    return device.type == "cpu" and not autocast
+
+
+@contextmanager
+def as_torch_does() -> Iterator[None]:
+    """Inside, every layer takes torch's own path: to compare with, or to count its operations."""
+    global _wanted
+    _wanted = False
+    try:
+        yield
+    finally:
+        _wanted = True
+
+
+_wanted = True
+
+
+def _is_due(input: Tensor) -> bool:
+    """Whether a layer that folds does so for this input."""
+    return _wanted and input.dim() == 4 and helps(input.device, autocast=torch.is_autocast_enabled("cpu"))
 
 
 def _pays(layer: nn.Conv2d | nn.ConvTranspose2d) -> bool:

@@ -37,7 +37,10 @@ def bench(
     from zerosum.bench import keras, speed
     from zerosum.engine.engine import Engine
 
-    kind = Engine(device).device.type  # what auto is here; a device that is not here is refused
+    engine = Engine(device)  # a device that is not here is refused
+    kind = engine.device.type  # what auto is here
+    for message in engine.remarks():
+        say(message)
     names, threads = _known(recipe or list(SHORT)), threads or os.cpu_count() or 1
     with undisturbed(json):
         raced = []
