@@ -19,6 +19,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import results
@@ -79,18 +80,24 @@ def main() -> None:
         if not options.table and (not options.rows or {row.name, row.group} & set(options.rows)):
             for minutes in row.minutes:
                 if (row.name, minutes) not in {(line["name"], line["minutes"]) for line in lines()}:
-                    measure(row, minutes, options.threads)
+                    keep(measure(row, minutes, options.threads), LINES)
                     write()
     write()
 
 
-def lines() -> list[dict[str, Any]]:
+def lines(path: Path = LINES) -> list[dict[str, Any]]:
     """What has been measured."""
-    return [json.loads(line) for line in LINES.read_text().splitlines()] if LINES.exists() else []
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def measure(row: Row, minutes: float, threads: int) -> None:
-    """Train a row up to that length, judge it, and append the line."""
+def keep(line: dict[str, Any], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def measure(row: Row, minutes: float, threads: int) -> dict[str, Any]:
+    """Train a row up to that length and judge it: its line."""
     print(row.name, minutes, flush=True)
     run = RUNS / row.name
 
@@ -111,10 +118,7 @@ def measure(row: Row, minutes: float, threads: int) -> None:
     told = json.loads(zerosum("eval", str(run), "-n", str(row.samples), "--json", *judge))
     about = {"name": row.name, "minutes": minutes, "threads": threads, "machine": machine()}
     command = f"zerosum train {' '.join(row.arguments)} --minutes {row.minutes[0]:g}"
-    line = {**about, "command": command, **kept(told, results.events(run))}
-    LINES.parent.mkdir(parents=True, exist_ok=True)
-    with LINES.open("a") as file:
-        file.write(json.dumps(line) + "\n")
+    return {**about, "command": command, **kept(told, results.events(run))}
 
 
 def kept(told: dict[str, Any], said: list[dict[str, Any]]) -> dict[str, Any]:

@@ -169,3 +169,15 @@ def test_every_byte_of_a_manifest_counts(whole: Path, tmp_path: Path) -> None:
             path.write_bytes(before[:position] + bytes([other]) + before[position + 1 :])
             with pytest.raises(CheckpointError):
                 checkpoint.manifest(folder) and checkpoint.read(folder)
+
+
+def test_weights_of_another_network_than_the_recipe_has_now_are_one_line(run: Path, nursery: Any) -> None:
+    state = RunFolder.open(run).read("last")
+    state["weights"]["G"]["layers.0.weight"] = torch.zeros(3, 3)
+    state["ema"] = None
+    RunFolder.open(run).write("last", state)
+    for command in (("resume", run, "--steps", "+1"), ("sample", run, "--checkpoint", "last", "--out", run / "x.png")):
+        refused = nursery.run(*command)
+        assert refused.code == 2
+        assert "another network than this version of zerosum builds" in refused.line
+    assert nursery.run("resume", run, "--from", "start", "--steps", 1, "--out", run.parent / "anew", "-q").code == 0

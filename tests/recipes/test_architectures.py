@@ -12,6 +12,7 @@ from zerosum.types import Domain
 GREY = Domain(shape=(1, 28, 28))
 UNIT = Domain(shape=(1, 28, 28), value_range=(0.0, 1.0))
 LABELLED = Domain(shape=(1, 28, 28), classes=10, value_range=(0.0, 1.0))
+DIGITS = Domain(shape=(1, 28, 28), classes=10)
 COLOUR = Domain(shape=(3, 64, 64))
 
 Row = tuple[str, tuple[int, ...], int]  # what, output shape, parameters
@@ -236,7 +237,47 @@ def cgan_d() -> Expected:
     ]
 
 
+def quick_g(image: tuple[int, int, int], inputs: int) -> Expected:
+    colours, side, _ = image
+    doublings = 3 if side == 64 else 2
+    grid = side >> doublings
+    rows: Expected = [
+        ("linear", (32 * grid * grid,), (inputs + 1) * 32 * grid * grid),
+        ("batch norm", (32, grid, grid), 2 * 32),
+        "relu",
+    ]
+    if inputs > 64:
+        rows.insert(0, ("embedding 10, 64", (64,), 10 * 64))
+    for doubling in range(1, doublings):
+        size = grid << doubling
+        rows += [
+            ("transposed conv 4x4, stride 2, padding 1, no bias", (32, size, size), 4 * 4 * 32 * 32),
+            ("batch norm", (32, size, size), 2 * 32),
+            "relu",
+        ]
+    end = 4 * 4 * 32 * colours + colours
+    return [*rows, ("transposed conv 4x4, stride 2, padding 1", image, end), "tanh"]
+
+
+def quick_d() -> Expected:
+    """On 28 pixels."""
+    return [
+        ("conv 4x4, stride 2, padding 1", (16, 14, 14), 4 * 4 * 16 + 16),
+        "leaky relu 0.2",
+        ("conv 4x4, stride 2, padding 1", (32, 7, 7), 4 * 4 * 16 * 32 + 32),
+        "leaky relu 0.2",
+        ("conv 3x3, stride 2, padding 1", (64, 4, 4), 3 * 3 * 32 * 64 + 64),
+        "leaky relu 0.2",
+        ("reshape", (1024,), 0),
+        ("linear", (1,), 1024 + 1),
+    ]
+
+
 CASES = [
+    ("quick", "G", GREY, quick_g((1, 28, 28), 64)),
+    ("quick", "G", COLOUR, quick_g((3, 64, 64), 64)),
+    ("quick", "G", DIGITS, quick_g((1, 28, 28), 128)),
+    ("quick", "D", GREY, quick_d()),
     ("dcgan-smooth", "G", GREY, dcgan_smooth_g()),
     ("dcgan-smooth", "D", GREY, dcgan_smooth_d()),
     ("dcgan-lite", "G", UNIT, dcgan_lite_g()),
@@ -269,7 +310,9 @@ def spoken(layer: Layer) -> Row:
     return (layer.kind if silent else f"{layer.kind} {layer.settings}".strip(), layer.output, layer.parameters)
 
 
-@pytest.mark.parametrize(("name", "player", "domain", "expected"), CASES, ids=[f"{c[0]}-{c[1]}" for c in CASES])
+@pytest.mark.parametrize(
+    ("name", "player", "domain", "expected"), CASES, ids=[f"{c[0]}-{c[1]}-{c[2].size}" for c in CASES]
+)
 def test_layers_kernels_strides_shapes_and_parameters(
     name: str, player: str, domain: Domain, expected: Expected
 ) -> None:
@@ -282,7 +325,7 @@ def test_layers_kernels_strides_shapes_and_parameters(
 def test_every_recipe_is_in_the_table() -> None:
     assert {case[0] for case in CASES} == {
         *("dcgan-smooth", "dcgan-lite", "dcgan-k2", "mlp", "dcgan-faces", "dcgan-digits"),
-        *("gan", "lsgan", "wgan", "wgan-gp", "cgan"),
+        *("gan", "lsgan", "wgan", "wgan-gp", "cgan", "quick"),
     }
 
 

@@ -120,7 +120,7 @@ def from_state(state: dict[str, Any], device: str = "cpu") -> Generator:
         classes = None if about["classes"] is None else tuple(about["classes"])
         weights = state["ema"] or state["weights"][name]
         network = build(recipe.players[str(name)], domain)
-        network.load_state_dict(weights)
+        checkpoint.load_weights(network, weights)
     except (KeyError, TypeError, RuntimeError) as error:
         raise CheckpointError(f"the checkpoint does not describe its generator: {error}") from error
     network.eval().requires_grad_(False).to(_usable(device))

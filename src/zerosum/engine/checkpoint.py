@@ -17,7 +17,7 @@ from typing import Any
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
-from torch import Tensor
+from torch import Tensor, nn
 
 from zerosum.errors import CheckpointError, TrainingError
 
@@ -211,6 +211,17 @@ def _sync(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def load_weights(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Into the network; `CheckpointError` where it is another than they are of, which a recipe's may become."""
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError:
+        raise CheckpointError(
+            "the checkpoint is of another network than this version of zerosum builds for its recipe: use it with the "
+            "version that run.json names, or begin anew with `zerosum resume RUN --from start`"
+        ) from None
 
 
 def all_finite(state: Mapping[str, Any]) -> bool:

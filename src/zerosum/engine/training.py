@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.engine.capture import Captures
+from zerosum.engine.checkpoint import load_weights
 from zerosum.engine.draws import Streams
 from zerosum.engine.ema import Ema
 from zerosum.engine.engine import Engine
@@ -165,9 +166,9 @@ class Training:
         if self.captures is not None:
             self.captures.forget()
         for name, network in self.game.networks.items():
-            network.load_state_dict(state["weights"][name])
+            load_weights(network, state["weights"][name])
         if self.ema:
-            self.ema.network.load_state_dict(state["ema"] or state["weights"][self.game.generator])
+            load_weights(self.ema.network, state["ema"] or state["weights"][self.game.generator])
         for name, optimizer in self.optimizers.items():
             load_optimizer_state(optimizer, state["optimizers"][name])
         self.streams.load_state_dict(state["chance"])
