@@ -6,7 +6,8 @@
 
 Run it on a machine that does nothing else. Contestants take turns in processes of their own, at least seven each, with
 a warm-up that is not counted; the Keras script takes part where TensorFlow is installed (`pip install tensorflow-cpu`).
-Each result is kept in docs/benchmarks/speed.json as soon as it is there.
+Each result is kept in docs/benchmarks/speed.json as soon as it is there. MNIST and the anime faces are read from
+ZEROSUM_DATA.
 """
 
 from __future__ import annotations
@@ -15,14 +16,19 @@ import argparse
 import json
 import os
 import statistics
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 
 from results import machine
 from sections import FOLDER, write_section
 from zerosum.bench import speed
 from zerosum.bench.plain import LOOPS
+from zerosum.data import open_dataset
 
 ROUNDS, SECONDS = 7, 10.0
 TARGETS = {"dcgan-lite": 2.0, "mlp": 1.5, "dcgan-smooth": 1.5, "dcgan-faces": 1.5, "dcgan-k2": 5.0}
@@ -48,8 +54,23 @@ def main() -> None:
     if told.chores or "chores" not in about:
         about["operators"] = speed.operators("dcgan-lite", told.threads)
         found_chores = speed.chores(samples=50_000, judged=10_000, threads=told.threads, tell=print)
-        about["chores"] = [vars(chore) for chore in found_chores]
+        about["chores"] = [vars(chore) for chore in (*found_chores, *reading(told.threads))]
     write_section("speed", about, section(about))
+
+
+def reading(threads: int) -> Iterator[speed.Chore]:
+    """A folder of images for the first time: read, converted and written to the cache, and its first 25 drawn."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        digits = open_dataset("mnist").train
+        for label in range(10):
+            (folder / "digits" / str(label)).mkdir(parents=True)
+        for index, (image, label) in enumerate(zip(digits.samples, digits.labels, strict=True)):
+            Image.fromarray(image[:, :, 0]).save(folder / "digits" / str(label) / f"{index:05d}.png")
+        faces = Path(os.environ["ZEROSUM_DATA"]) / "faces" / "anime64.tar"
+        for name, source in (("60,000 digits in PNG files", folder / "digits"), ("8,560 faces in JPEG files", faces)):
+            told = ["data", "show", f"folder:{source}", "--out", str(folder / "shown.png")]
+            yield speed.chore(f"data show: {name}, not cached yet", told, threads=threads, cache=folder / source.stem)
 
 
 def section(about: dict[str, Any]) -> list[str]:

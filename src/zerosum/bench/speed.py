@@ -139,11 +139,17 @@ def judge(run: Path, count: int) -> list[str]:
     return ["eval", str(run), "-n", str(count), "--metric", "fid", "--json"]
 
 
-def chore(name: str, arguments: list[str], log: Path | None = None, *, threads: int = 1) -> Chore:
-    """Run a command to its end; its seconds are to there, or to the first step that is in the log of events."""
+def chore(
+    name: str, arguments: list[str], log: Path | None = None, *, threads: int = 1, cache: Path | None = None
+) -> Chore:
+    """Run a command to its end; its seconds are to there, or to the first step that is in the log of events.
+
+    cache: a folder for what is kept of data, instead of the user's own.
+    """
     began = time.perf_counter()
     command = [sys.executable, "-m", "zerosum", *arguments]
-    process = subprocess.Popen(command, env=environment(threads), stdout=subprocess.DEVNULL)
+    told = environment(threads) | ({} if cache is None else {"ZEROSUM_CACHE": str(cache)})
+    process = subprocess.Popen(command, env=told, stdout=subprocess.DEVNULL)
     first: float | None = None
     while log is not None and first is None and process.poll() is None:
         if log.exists() and '"event": "step"' in log.read_text():
