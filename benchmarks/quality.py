@@ -51,7 +51,8 @@ def plan() -> list[Row]:
         for seed in SEEDS:
             told = ("quick-points", "--data", data, *more, "--seed", str(seed))
             rows.append(Row(f"{data}-{seed}", "toys", told, (minutes,), ("modes",), 2500))
-    rows.append(Row("stacked", "stacked", ("quick", "--data", "stacked"), (60,), ("modes",), 26_000))
+    wide = ("quick", "--data", "stacked", "--set", "G.width=64", "--set", "D.width=32")
+    rows.append(Row("stacked", "stacked", wide, (20,), ("modes",), 26_000))
     # The rates of quick fall over the run, so each of its lengths is a run of its own.
     for minutes in (2, 10, 30):
         for name, more in (("quick", ()), ("quick-unlabelled", ("--set", "classes=ignored"))):

@@ -48,15 +48,16 @@ class Conv2d(nn.Conv2d):
         return F.conv2d(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
     def _fold(self, input: Tensor, padding: Pair) -> Tensor:
+        own = self.weight  # once: a parametrization makes it anew each time
         if self.in_channels <= self.out_channels:
             if not input.requires_grad:  # the forward pass is torch's, and the gradient by the weights too
-                return F.conv2d(input, self.weight, self.bias, self.stride, padding)
-            return _plus(gather(input, self.weight, _pair(self.stride), padding), self.bias)
-        if input.shape[2:] == self.weight.shape[2:] and padding == (0, 0):  # one place: a linear map of all pixels
-            pixels, weight = (x.permute(0, 2, 3, 1).flatten(1) for x in (input, self.weight))  # as they lie
+                return F.conv2d(input, own, self.bias, self.stride, padding)
+            return _plus(gather(input, own, _pair(self.stride), padding), self.bias)
+        if input.shape[2:] == own.shape[2:] and padding == (0, 0):  # one place: a linear map of all pixels
+            pixels, weight = (x.permute(0, 2, 3, 1).flatten(1) for x in (input, own))  # as they lie
             return F.linear(pixels, weight, self.bias)[:, :, None, None]
         # With stride 1 it is the transposed convolution by the kernel turned about.
-        kernel, weight = self.kernel_size, self.weight.flip(2, 3).transpose(0, 1)
+        kernel, weight = self.kernel_size, own.flip(2, 3).transpose(0, 1)
         size = tuple(side + 2 * pad - k + 1 for side, pad, k in zip(input.shape[2:], padding, kernel, strict=True))
         rest = tuple(k - 1 - pad for pad, k in zip(padding, kernel, strict=True))
         return _plus(scatter(input, weight, size, (1, 1), _pair(rest)), self.bias)

@@ -88,7 +88,8 @@ def dcgan_init(network: nn.Module) -> None:
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(module.weight, 0.0, 0.02)
         elif isinstance(module, BatchNorm | nn.GroupNorm):
-            nn.init.normal_(module.weight, 1.0, 0.02)
+            if module.weight is not None:
+                nn.init.normal_(module.weight, 1.0, 0.02)
         else:
             continue
         if module.bias is not None:
@@ -169,18 +170,19 @@ class BatchNorm(nn.Module):
 
     In a single process it is `torch.nn.functional.batch_norm`, number for number. In train mode under
     `torch.distributed` with more than one rank, every rank has to call it, forward and backward; ranks
-    may hold unequal parts of the batch. It can be differentiated twice.
+    may hold unequal parts of the batch. It can be differentiated twice. Without `affine` nothing is learned: whoever
+    calls it scales and shifts.
     """
 
     running_mean: Tensor
     running_var: Tensor
     mixes_samples = True  # each output depends on the whole batch
 
-    def __init__(self, features: int, *, eps: float = 1e-5, momentum: float = 0.1) -> None:
+    def __init__(self, features: int, *, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True) -> None:
         super().__init__()
         self.features, self.eps, self.momentum = features, eps, momentum
-        self.weight = nn.Parameter(torch.ones(features))
-        self.bias = nn.Parameter(torch.zeros(features))
+        self.weight = nn.Parameter(torch.ones(features)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(features)) if affine else None
         self.register_buffer("running_mean", torch.zeros(features))
         self.register_buffer("running_var", torch.ones(features))
 
@@ -191,7 +193,7 @@ class BatchNorm(nn.Module):
         return F.batch_norm(x, mean, var, self.weight, self.bias, self.training, self.momentum, self.eps)
 
     def _over_ranks(self, x: Tensor) -> Tensor:
-        values = x.to(self.weight.dtype)  # moments of half precision are taken in full
+        values = x.to(self.running_mean.dtype)  # moments of half precision are taken in full
         axes = [axis for axis in range(x.dim()) if axis != 1]
         shape = [1, -1] + [1] * (x.dim() - 2)
         count = values.new_full((1,), x.numel() / x.shape[1])
@@ -203,8 +205,10 @@ class BatchNorm(nn.Module):
         with torch.no_grad():
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(var * (count / (count - 1)), self.momentum)
-        scale = self.weight * (var + self.eps).rsqrt()
-        return (centred * scale.view(shape) + self.bias.view(shape)).to(x.dtype)
+        scale = (var + self.eps).rsqrt()
+        if self.weight is None or self.bias is None:
+            return (centred * scale.view(shape)).to(x.dtype)
+        return (centred * (self.weight * scale).view(shape) + self.bias.view(shape)).to(x.dtype)
 
     def extra_repr(self) -> str:
         return f"{self.features}, eps={self.eps:g}, momentum={self.momentum:g}"

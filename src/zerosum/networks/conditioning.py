@@ -1,0 +1,49 @@
+"""How a class reaches a network: conditional batch norm in G, projection in D.
+
+Conditional batch norm: de Vries et al. 2017 (arXiv 1707.00683); projection: Miyato and Koyama 2018 (1802.05637).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from zerosum.networks.layers import BatchNorm
+
+__all__ = ["ClassNorm", "Projection"]
+
+
+class ClassNorm(BatchNorm):
+    """Batch norm of (N, C, H, W) with a scale and a shift for each class; plain batch norm where classes is None."""
+
+    def __init__(self, features: int, classes: int | None) -> None:
+        super().__init__(features, affine=classes is None)
+        self.scales = self.shifts = None
+        if classes is not None:
+            self.scales, self.shifts = nn.Embedding(classes, features), nn.Embedding(classes, features)
+            nn.init.ones_(self.scales.weight)
+            nn.init.zeros_(self.shifts.weight)
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        normed = super().forward(x)
+        if self.scales is None or self.shifts is None:
+            return normed
+        assert y is not None
+        scale, shift = (of(y)[:, :, None, None] for of in (self.scales, self.shifts))
+        return torch.addcmul(shift, normed, scale)
+
+
+class Projection(nn.Module):
+    """features (N, F), y (N,) to <features, embedding of y> (N,), which is added to D's logits."""
+
+    def __init__(self, features: int, classes: int, wrap: Callable[[nn.Module], nn.Module]) -> None:
+        super().__init__()
+        embed = nn.Embedding(classes, features)
+        nn.init.xavier_uniform_(embed.weight)
+        self.embed = wrap(embed)
+
+    def forward(self, features: Tensor, y: Tensor | None) -> Tensor:
+        assert y is not None
+        return torch.sum(features * self.embed(y), dim=1)
