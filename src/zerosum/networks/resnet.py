@@ -55,6 +55,7 @@ def conv(inputs: int, outputs: int, kernel: int, wrap: Wrap, *, gain: float = 1.
 
 
 def glorot(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> nn.Module:
+    """The layer with Glorot-uniform weights and no bias at first."""
     nn.init.xavier_uniform_(layer.weight, gain)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
@@ -62,10 +63,12 @@ def glorot(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> nn.Module:
 
 
 def upsample(x: Tensor) -> Tensor:
+    """(N, C, H, W) to (N, C, 2H, 2W), each pixel four times."""
     return F.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
 def as_it_is(layer: nn.Module) -> nn.Module:
+    """The wrap of a network whose layers are not normalized."""
     return layer
 
 
@@ -108,6 +111,7 @@ class DownBlock(nn.Module):
         return self.pool(h) + (x if self.first else self.pool(x))
 
     def pool(self, x: Tensor) -> Tensor:
+        """The mean of each 2x2 pixels, where the block halves."""
         return F.avg_pool2d(x, 2) if self.halves else x
 
 
