@@ -21,7 +21,7 @@ RECIPE = Recipe(
         "G": Player(network="quick-generator", args={"z_dim": 64, "width": 32}, lr=4e-3, betas=(0.0, 0.99)),
         "D": Player(network="quick-discriminator", args={"width": 16}, lr=4e-3, betas=(0.0, 0.99)),
     },
-    game=AdversarialRules(loss="relativistic", view="one-batch", r1=0.1, r2=0.1, penalty_every=8),
+    game=AdversarialRules(loss="relativistic", view="one-batch", r1=0.1, r2=0.1, penalty_every=16),
     batch=64,
     minutes=2,
     schedule="cosine",
