@@ -60,6 +60,11 @@ class Rules:
     kind: ClassVar[str] = ""
     kinds: ClassVar[dict[str, type[Rules]]] = {}
 
+    @property
+    def needs_images(self) -> bool:
+        """Whether it can't be played on points."""
+        return False
+
     def draws(self, batch: int) -> tuple[int, ...]:
         """How many samples a round of this batch asks for at a time: each divides over the processes."""
         return (batch,)

@@ -105,6 +105,8 @@ def build_networks(recipe: Recipe, domain: Domain) -> dict[str, nn.Module]:
 def assemble(recipe: Recipe, dataset: Dataset, engine: Engine, plan: Plan) -> Training:
     """A training at its first step. `UserError` where recipe, data and processes do not go together."""
     domain = domain_of(recipe, dataset)
+    if recipe.game.needs_images and dataset.kind == "points":
+        raise UserError(f"augment is for images, and {dataset.name} is made of points: leave it out")
     if engine.device.type == "cpu":
         _check_memory(recipe, domain, max(leg.recipe.batch for leg in plan.legs) // engine.world)
     networks = {name: engine.place(network) for name, network in build_networks(recipe, domain).items()}

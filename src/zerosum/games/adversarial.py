@@ -11,8 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from zerosum.augment import augment, numbers
 from zerosum.errors import UserError
 from zerosum.games import GAMES
+from zerosum.games.ada import AdaptiveP
 from zerosum.games.base import Draws, Game, Move, Terms, Turn, evaluated
 from zerosum.games.rules import AdversarialRules
 from zerosum.losses.adversarial import LOSSES
@@ -68,6 +70,7 @@ class Adversarial(Game):
     def __init__(self, networks: Mapping[str, nn.Module], rules: AdversarialRules) -> None:
         super().__init__(networks, rules)
         self.d_turns = 0  # taken so far: lazy penalties count them
+        self.adaptive = AdaptiveP()
         self.joins = judges_each_alone(networks["D"])
         self.retell(rules)
 
@@ -94,12 +97,14 @@ class Adversarial(Game):
     def period(self) -> int:
         return self.rules.d_every
 
-    def phase(self, step: int) -> tuple[bool, ...]:
+    def phase(self, step: int) -> tuple[bool, ...] | None:
         """Which of D's turns in the round have their penalties; none where D does not play."""
+        if self.rules.ada_target:
+            return None  # p moves by its own count
         return tuple(self.penalty_due(self.d_turns + turn) for turn in range(1, self.d_plays(step) + 1))
 
     def skip(self, step: int) -> None:
-        self.d_turns += len(self.phase(step))
+        self.d_turns += len(self.phase(step) or ())
 
     def d_plays(self, step: int) -> int:
         """D's turns in round `step`."""
@@ -111,10 +116,13 @@ class Adversarial(Game):
         return bool(rules.r1 or rules.r2 or rules.gp) and turn % rules.penalty_every == 0
 
     def state_dict(self) -> dict[str, Any]:
-        return {"d_turns": self.d_turns}
+        adaptive = {"ada": self.adaptive.state_dict()} if self.rules.ada_target else {}
+        return {"d_turns": self.d_turns, **adaptive}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.d_turns = int(state["d_turns"])
+        if "ada" in state:
+            self.adaptive.load_state_dict(state["ada"])
 
     def logits(self, x: Tensor, y: Tensor | None) -> Tensor:
         """D's logits (N,)."""
@@ -197,6 +205,33 @@ class Table:
         if self.rules.first == "G" and self.observe:
             yield Move(terms={}, seen=self.seen_after(fake))
 
+    def see(self, side: Batch, count: int) -> Tensor:
+        """D's logits of a batch, `count` over all processes, as D gets to see it."""
+        shown = self.augmented(side, count)
+        logits: Tensor = self.D(shown.x, shown.y)
+        return logits
+
+    def see_between(self, x: Tensor, y: Tensor | None) -> Tensor:
+        """The same for a gradient penalty, which is of D and the augmentation together."""
+        return self.see(Batch(x, y), self.d_batch)
+
+    def augmented(self, side: Batch, count: int) -> Batch:
+        """The batch after the augmentation of the rules."""
+        policy = self.rules.augment
+        if not policy:
+            return side
+        uniform = torch.stack([self.draws.uniform(count) for _ in range(numbers(policy))], dim=1)
+        p = self.game.adaptive.on(side.x.device) if self.rules.ada_target else self.rules.augment_p
+        return Batch(augment(side.x, policy, uniform, p), side.y)
+
+    @torch.no_grad()
+    def adapt(self, real_logits: Tensor, fake_logits: Tensor) -> None:
+        """Let ADA's p follow what D says of real images."""
+        rules = self.rules
+        if rules.ada_target:
+            right = (real_logits > self.loss.threshold(real_logits, fake_logits, rules)).float().mean()
+            self.game.adaptive.see(right, self.batch, rules.ada_target, rules.ada_images)
+
     def fakes_for_d(self, shares: bool, count: int) -> Batch:
         if shares and self.fake is not None:
             return self.fake.head(count).detach()
@@ -210,7 +245,9 @@ class Table:
         real.x.requires_grad_(due and rules.r1 > 0)
         fake.x.requires_grad_(due and rules.r2 > 0)
         joined = self.game.joins and not due  # a penalty's gradient would go through the other half as well
-        real_logits, fake_logits = VIEWS["one-batch" if joined else rules.view](self.D, real, fake)
+        shown = (self.augmented(side, self.d_batch) for side in (real, fake))
+        real_logits, fake_logits = VIEWS["one-batch" if joined else rules.view](self.D, *shown)
+        self.adapt(real_logits, fake_logits)
         real_part, fake_part = self.loss.d_terms(real_logits, fake_logits, rules)
         terms = {"D/adv": rules.d_scale * (real_part.mean() + fake_part.mean())}
         if due:
@@ -219,9 +256,10 @@ class Table:
 
     def judge_in_two_steps(self, real: Batch, fake: Batch) -> Iterator[Move]:
         """D learns from the real batch, and then, already changed, from the fakes."""
-        real_logits = self.D(real.x, real.y)
+        real_logits = self.see(real, self.d_batch)
         yield Move(terms={"D/real": self.rules.d_scale * self.loss.d_real(real_logits, self.rules).mean()})
-        fake_logits = self.D(fake.x, fake.y)
+        fake_logits = self.see(fake, self.d_batch)
+        self.adapt(real_logits, fake_logits)
         fake_part = self.loss.d_fake(fake_logits, self.rules).mean()
         yield Move(terms={"D/fake": self.rules.d_scale * fake_part}, seen=self.seen_by_d(real_logits, fake_logits))
 
@@ -234,14 +272,14 @@ class Table:
             terms["D/r2"] = rules.penalty_every * r1(fake_logits, fake.x, rules.r2).mean()
         if rules.gp:
             epsilon = self.draws.uniform(self.d_batch)
-            penalty = gradient_penalty(self.D, real.x.detach(), fake.x.detach(), epsilon, real.y)
+            penalty = gradient_penalty(self.see_between, real.x.detach(), fake.x.detach(), epsilon, real.y)
             terms["D/gp"] = rules.penalty_every * rules.gp * penalty.mean()
         return terms
 
     def play_g(self, shares: bool) -> Iterator[Move]:
         real_logits = self.real_logits() if self.loss.needs_real else None
         fake = self.fakes_for_g(shares)
-        logits = self.D(fake.x, fake.y)
+        logits = self.see(fake, self.batch)
         loss = self.loss.g_term(logits, real_logits, self.rules).mean()
         yield Move(terms={"G/adv": loss}, seen=self.seen_by_g(logits.detach(), real_logits))
 
@@ -259,7 +297,7 @@ class Table:
         """D's view of as many real samples as G plays, for losses that compare: constant in G's turn."""
         if self.real is None or self.d_batch != self.batch:
             self.real, self.d_batch = Batch(*self.draws.real(self.batch)), self.batch
-        return self.D(self.real.x, self.real.y)  # type: ignore[no-any-return]
+        return self.see(self.real, self.batch)
 
     @torch.no_grad()
     def seen_by_d(self, real_logits: Tensor, fake_logits: Tensor) -> Terms:

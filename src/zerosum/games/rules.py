@@ -10,6 +10,21 @@ from pydantic.dataclasses import dataclass
 from zerosum.spec import STRICT, NonNegative, Positive, Probability, Rules
 
 Loss = Literal["saturating", "non-saturating", "least-squares", "hinge", "wasserstein", "relativistic"]
+OperationName = Literal[
+    "colour",
+    "translation",
+    "cutout",
+    "flip",
+    "quarter-turns",
+    "shift",
+    "scale",
+    "rotation",
+    "stretch",
+    "brightness",
+    "contrast",
+    "hue",
+    "saturation",
+]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -24,6 +39,10 @@ class AdversarialRules(Rules):
     def d_batch(self, batch: int) -> int:
         """The real samples, and the fakes, that D sees in a turn where G's batch is `batch`."""
         return max(1, round(batch * self.d_share))
+
+    @property
+    def needs_images(self) -> bool:
+        return bool(self.augment)
 
     loss: Loss = "non-saturating"
     labels: tuple[float, float, float] = (
@@ -49,6 +68,11 @@ class AdversarialRules(Rules):
     view: Literal["one-batch", "two-batches", "two-steps"] = (
         "two-batches"  # real and fake: joined, apart, an update each
     )
+
+    augment: tuple[OperationName, ...] = ()  # what D's images go through; DiffAugment is colour,translation,cutout
+    augment_p: Probability = 1.0  # with which each of these happens to an image
+    ada_target: Probability = 0.0  # above 0, ADA's: p begins at 0 and follows so that E[sign D(real)] is this
+    ada_images: Positive = 500_000  # within so many images p may go from 0 to 1
 
     r1: NonNegative = 0.0  # gamma of gamma/2 E|grad D(x)|^2 on real images
     r2: NonNegative = 0.0  # the same on fakes

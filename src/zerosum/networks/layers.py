@@ -229,3 +229,11 @@ class _AllSum(torch.autograd.Function):
 
 
 all_sum: Callable[[Tensor], Tensor] = _AllSum.apply
+
+
+@torch.no_grad()
+def mean_over_ranks(value: Tensor) -> Tensor:
+    """The mean of what all ranks have, the same on each of them."""
+    if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+        return all_sum(value) / dist.get_world_size()
+    return value

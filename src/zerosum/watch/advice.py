@@ -105,6 +105,8 @@ def _not_learning(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Ad
 
 
 def _memorising(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
+    if not _game(recipe, "augment"):
+        yield Advice("augment", "zerosum resume RUN --from best --set augment=colour,translation,cutout")
     yield Advice("more.data", f"zerosum data show {recipe.get('data')}")
     yield Advice("penalty", f"zerosum resume RUN --from best --set r1={max(1.0, 10 * float(_game(recipe, 'r1', 0))):g}")
     if not recipe.get("flip"):

@@ -92,6 +92,7 @@ TEXTS = {
     "advice.beta1": "Use Adam with β1 0.5: with more momentum the two players circle each other.",
     "advice.average": "Keep an average of G's weights.",
     "advice.more.data": "Train on more images.",
+    "advice.augment": "Augment what D sees, so that it can't learn the images by heart (DiffAugment).",
     "advice.flip": "Mirror images at random, if mirrored images still make sense.",
     # the frame
     "frame.since": "since step {step:,}",

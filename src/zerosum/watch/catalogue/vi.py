@@ -95,6 +95,7 @@ TEXTS = {
     "advice.beta1": "Dùng Adam với β1 0,5: quán tính lớn hơn khiến hai bên chạy vòng quanh nhau.",
     "advice.average": "Giữ trung bình trượt các trọng số của G.",
     "advice.more.data": "Huấn luyện với nhiều ảnh hơn.",
+    "advice.augment": "Tăng cường (augment) những gì D nhìn thấy, để D không học thuộc lòng ảnh (DiffAugment).",
     "advice.flip": "Lật ảnh ngẫu nhiên, nếu ảnh lật vẫn có nghĩa.",
     # the frame
     "frame.since": "từ bước {step:,}",

@@ -1,0 +1,61 @@
+"""Augmentation that both players' images go through before D sees them, so that D can't learn few images by heart.
+
+A policy names operations; each sample has its own random numbers, and each operation happens to it with probability p.
+DiffAugment (Zhao et al. 2020, arXiv 2006.10738) is `colour, translation, cutout` with p = 1; ADA (Karras et al. 2020,
+2006.06676) is a longer policy whose p follows from how far D overfits. Everything is differentiable by the images, to
+any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from zerosum.augment import colours, geometry
+
+__all__ = ["OPERATIONS", "Operation", "augment", "numbers"]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """`apply`: images (N, C, H, W) in [-1, 1] and uniform numbers (N, count) in [0, 1) to images of the same shape."""
+
+    count: int
+    apply: Callable[[Tensor, Tensor], Tensor]
+
+
+OPERATIONS = {
+    "colour": Operation(3, colours.colour),
+    "translation": Operation(2, geometry.translation),
+    "cutout": Operation(2, geometry.cutout),
+    "flip": Operation(1, geometry.flip),
+    "quarter-turns": Operation(1, geometry.quarter_turns),
+    "shift": Operation(2, geometry.shift),
+    "scale": Operation(1, geometry.scale),
+    "rotation": Operation(1, geometry.rotation),
+    "stretch": Operation(1, geometry.stretch),
+    "brightness": Operation(1, colours.brightness),
+    "contrast": Operation(1, colours.contrast),
+    "hue": Operation(1, colours.hue),
+    "saturation": Operation(1, colours.saturation),
+}
+
+
+def numbers(policy: Sequence[str]) -> int:
+    """How many uniform numbers a sample needs: those of each operation, and one that says whether it happens."""
+    return sum(OPERATIONS[name].count + 1 for name in policy)
+
+
+def augment(x: Tensor, policy: Sequence[str], uniform: Tensor, p: Tensor | float = 1.0) -> Tensor:
+    """x (N, C, H, W) after the operations of a policy, in their order; uniform: (N, numbers(policy)) in [0, 1)."""
+    start = 0
+    for name in policy:
+        operation = OPERATIONS[name]
+        happens = uniform[:, start] < p
+        end = start + 1 + operation.count
+        x = torch.where(happens[:, None, None, None], operation.apply(x, uniform[:, start + 1 : end]), x)
+        start = end
+    return x

@@ -1,0 +1,135 @@
+"""Every operation by hand, and what all of them must be: differentiable twice, absent at p = 0, drawn per sample."""
+
+from __future__ import annotations
+
+import math
+from typing import get_args
+
+import pytest
+import torch
+from torch import Tensor
+
+from zerosum.augment import OPERATIONS, augment, numbers
+from zerosum.games.rules import OperationName
+
+X = torch.arange(2 * 3 * 8 * 8, dtype=torch.float64).view(2, 3, 8, 8) / 384 - 0.5
+EVERY = pytest.mark.parametrize("name", OPERATIONS)
+
+
+def apply(name: str, x: Tensor, *u: float) -> Tensor:
+    return OPERATIONS[name].apply(x, torch.tensor([u] * len(x), dtype=x.dtype))
+
+
+def test_the_rules_name_the_operations_that_there_are() -> None:
+    assert set(get_args(OperationName)) == set(OPERATIONS)
+
+
+@EVERY
+@pytest.mark.parametrize("channels", [1, 3])
+def test_shapes_stay_and_so_does_what_is_finite(name: str, channels: int) -> None:
+    torch.manual_seed(0)
+    for u in (torch.rand(50, OPERATIONS[name].count), torch.zeros(50, OPERATIONS[name].count)):
+        found = OPERATIONS[name].apply(torch.randn(50, channels, 28, 28), u)
+        assert found.shape == (50, channels, 28, 28)
+        assert found.isfinite().all()
+
+
+@EVERY
+def test_its_gradient_can_be_differentiated_again(name: str) -> None:
+    torch.manual_seed(1)
+    x = torch.randn(2, 3, 4, 4, dtype=torch.float64, requires_grad=True)
+    u = torch.rand(2, OPERATIONS[name].count, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda x: OPERATIONS[name].apply(x, u), x)
+    assert torch.autograd.gradgradcheck(lambda x: OPERATIONS[name].apply(x, u), x)
+
+
+def test_translation_moves_by_whole_pixels_and_lets_zeros_in() -> None:
+    """An eighth of 16 is 2: u of 0 moves by -2, u just below 1 by 2."""
+    x = torch.randn(1, 1, 16, 16)
+    found = apply("translation", x, 0.0, 0.999)
+    assert torch.equal(found[..., :14, 2:], x[..., 2:, :14])
+    assert found[..., 14:, :].abs().sum() == found[..., :, :2].abs().sum() == 0
+    assert torch.equal(apply("translation", x, 0.5, 0.5), x)
+
+
+def test_cutout_is_a_square_of_half_the_side() -> None:
+    x = torch.ones(1, 2, 8, 8)
+    inside = apply("cutout", x, 0.5, 0.5)  # its middle is pixel 4 of 0 to 8: rows 2 to 5
+    expected = x.clone()
+    expected[:, :, 2:6, 2:6] = 0
+    assert torch.equal(inside, expected)
+    corner = apply("cutout", x, 0.0, 0.0)  # a quarter of it is inside
+    assert (corner == 0).sum() == 2 * 2 * 2
+
+
+def test_colour_is_brightness_then_saturation_then_contrast() -> None:
+    found = apply("colour", X, 0.8, 0.25, 0.9)
+    light = X + 0.3
+    grey = light.mean(1, keepdim=True)
+    saturated = grey + (light - grey) * 0.5
+    middle = saturated.mean((1, 2, 3), keepdim=True)
+    assert torch.allclose(found, middle + (saturated - middle) * 1.4)
+
+
+def test_flips_and_quarter_turns_are_torchs() -> None:
+    assert torch.equal(apply("flip", X, 0.4), X.flip(3))
+    assert torch.equal(apply("flip", X, 0.6), X)
+    for turns, u in enumerate((0.1, 0.3, 0.6, 0.9)):
+        assert torch.equal(apply("quarter-turns", X, u), X.rot90(turns, (2, 3)))
+
+
+@pytest.mark.parametrize("name", ["scale", "stretch", "shift", "brightness", "contrast", "saturation"])
+def test_the_middle_of_its_numbers_changes_nothing(name: str) -> None:
+    assert torch.allclose(apply(name, X, *[0.5] * OPERATIONS[name].count), X, atol=1e-12)
+
+
+def test_a_rotation_by_a_right_angle_moves_every_pixel_to_another_ones_place() -> None:
+    """u = 3/4 is an angle of 90 degrees: (row, column) goes to (-column, row), from the top left to the bottom left."""
+    assert torch.allclose(apply("rotation", X, 0.5), X, atol=1e-12)
+    assert torch.allclose(apply("rotation", X, 0.75), X.rot90(1, (2, 3)), atol=1e-12)
+    assert torch.allclose(apply("rotation", X, 0.25), X.rot90(3, (2, 3)), atol=1e-12)
+
+
+def uniform_of(normal: float) -> float:
+    return 0.5 * (1 + math.erf(normal / math.sqrt(2)))
+
+
+def test_a_shift_by_whole_pixels_is_a_roll_where_no_edge_is_near() -> None:
+    """One pixel of 8 is an eighth of a side: one standard deviation."""
+    found = apply("shift", X, uniform_of(1.0), uniform_of(-1.0))
+    assert torch.allclose(found[..., 1:, :7], X[..., :7, 1:], atol=1e-6)
+    assert torch.allclose(found[..., 0, :7], X[..., 0, 1:], atol=1e-6)  # mirrored at the edge
+
+
+def test_scale_and_stretch_fetch_from_nearer_or_farther() -> None:
+    """A ramp from -1 to 1 over the columns, larger by 2^0.4 (two deviations): as much less steep."""
+    ramp = ((2 * torch.arange(32, dtype=torch.float64) + 1) / 32 - 1).expand(1, 1, 32, 32)
+    for name in ("scale", "stretch"):
+        assert torch.allclose(apply(name, ramp, uniform_of(2.0)), ramp / 2**0.4, atol=1e-6)
+
+
+def test_hue_turns_colours_about_grey() -> None:
+    """A third of a turn makes red green, green blue and blue red; grey stays."""
+    third = 0.5 + 1 / 3
+    red = torch.zeros(1, 3, 1, 1, dtype=torch.float64)
+    red[:, 0] = 1
+    assert apply("hue", red, third).flatten().tolist() == pytest.approx([0, 1, 0], abs=1e-9)
+    grey = torch.full((1, 3, 1, 1), 0.7, dtype=torch.float64)
+    assert apply("hue", grey, 0.123).flatten().tolist() == pytest.approx([0.7] * 3)
+
+
+def test_each_sample_has_its_own_numbers_and_each_operation_its_own_chance() -> None:
+    torch.manual_seed(0)
+    policy = ("flip", "brightness")
+    x = torch.randn(4000, 1, 4, 4)
+    u = torch.rand(4000, numbers(policy))
+    assert numbers(policy) == 4
+    assert torch.equal(augment(x, policy, u, 0.0), x)
+    found = augment(x, policy, u, torch.tensor(0.3))
+    flipped = (u[:, 0] < 0.3) & (u[:, 1] < 0.5)
+    brighter = u[:, 2] < 0.3
+    same = (found == x).flatten(1).all(1)
+    assert torch.equal(same, ~flipped & ~brighter)
+    assert same.float().mean().item() == pytest.approx(0.85 * 0.7, abs=0.03)
+    alone = augment(x[7:8], policy, u[7:8], 0.3)
+    assert torch.equal(alone, found[7:8])

@@ -1,0 +1,106 @@
+"""D sees augmented images, real and fake, in every turn; ADA's p follows from what D says of real ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import zerosum
+from zerosum.api.assemble import assemble, settle
+from zerosum.data import open_dataset
+from zerosum.engine.engine import Engine
+from zerosum.engine.plan import Plan
+from zerosum.engine.training import Training
+from zerosum.errors import UserError
+from zerosum.games import adversarial
+from zerosum.games.ada import AdaptiveP
+from zerosum.recipes import recipe
+
+SMALL = {"G.width": 4, "D.width": 4, "batch": 8, "grid": 4}
+DIFFAUG = "colour,translation,cutout"
+
+
+def training(name: str = "quick", **settings: Any) -> Training:
+    data = open_dataset("digits")
+    small = {key: value for key, value in SMALL.items() if name != "gan" or "." not in key}
+    told = settle(recipe(name).override({**small, **settings}), data)
+    return assemble(told, data, Engine("cpu"), Plan.of(told, len(data.train)))
+
+
+def test_d_sees_only_augmented_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The augmentation is replaced by one that paints: nothing unpainted may reach D in a round."""
+    run = training(augment=DIFFAUG, penalty_every=1)
+    painted = []
+
+    def paint(x: torch.Tensor, policy: Any, uniform: torch.Tensor, p: Any) -> torch.Tensor:
+        assert uniform.shape == (8, 10)  # 3 + 2 + 2 numbers and one more for each of the three
+        return torch.cat([torch.full_like(x[:, :, :1], 7.0), x[:, :, 1:]], dim=2)
+
+    run.game.networks["D"].register_forward_pre_hook(lambda D, given: painted.append(given[0][:, :, 0]))
+    monkeypatch.setattr(adversarial, "augment", paint)
+    run.take_step(observe=False)
+    assert len(painted) >= 3
+    assert all((row == 7).all() for row in painted)
+
+
+@pytest.mark.parametrize(
+    ("name", "view"), [("quick", "one-batch"), ("wgan-gp", "two-batches"), ("gan", "two-batches"), ("gan", "two-steps")]
+)
+def test_observing_changes_nothing(name: str, view: str) -> None:
+    """R1 and R2, two updates of D, a gradient penalty: each draws its augmentation, observed or not."""
+    narrow = {"G.width": 8, "units": 8, "pieces": 2} if name == "gan" else {}
+    one, other = (training(name, **narrow, augment=DIFFAUG, view=view) for _ in range(2))
+    for step in range(3):
+        one.take_step(observe=True)
+        other.take_step(observe=step == 2)
+    for player in ("G", "D"):
+        for mine, theirs in zip(one.game.weights[player], other.game.weights[player], strict=True):
+            assert torch.equal(mine, theirs)
+
+
+def test_p_moves_a_step_every_four_turns_towards_the_target() -> None:
+    """By hand: 16 images a turn, 4 turns, 640 images from 0 to 1: a step is 0.1."""
+    adaptive = AdaptiveP()
+    for turn, right in enumerate([1.0, 1.0, 0.9, 1.0] * 2, start=1):  # r_t = 0.95 on average: above 0.6
+        adaptive.see(torch.tensor(right), 16, 0.6, 640)
+        assert adaptive.p.item() == pytest.approx(0.1 * (turn // 4))
+    for _ in range(12):  # r_t = 0: below
+        adaptive.see(torch.tensor(0.5), 16, 0.6, 640)
+    assert adaptive.p.item() == 0.0
+    for _ in range(60):
+        adaptive.see(torch.tensor(1.0), 16, 0.6, 640)
+    assert adaptive.p.item() == 1.0
+
+
+def test_ada_is_resumed_exactly(tmp_path: Path) -> None:
+    settings = {
+        **SMALL,
+        "augment": "flip,shift,rotation,hue",
+        "ada_target": 0.001,
+        "ada_images": 64,
+        "schedule": "constant",
+    }
+    whole = zerosum.train("quick", "digits", steps=14, out=tmp_path / "whole", settings=settings)
+    half = zerosum.train("quick", "digits", steps=6, out=tmp_path / "half", settings=settings)
+    assert isinstance(whole, zerosum.Run)
+    assert isinstance(half, zerosum.Run)
+    more = zerosum.resume(half.path, steps=8)
+    assert isinstance(more, zerosum.Run)
+    expected, found = whole.state(), more.state()
+    assert found["game"]["d_turns"] == 14
+    for name, value in expected["game"]["ada"].items():
+        assert torch.equal(torch.as_tensor(found["game"]["ada"][name]), torch.as_tensor(value))
+    for name, value in expected["weights"]["G"].items():
+        assert torch.equal(found["weights"]["G"][name], value)
+    assert 0 < float(expected["game"]["ada"]["p"]) <= 1
+
+
+def test_points_and_unknown_operations_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="augment is for images"):
+        zerosum.train("gan", "ring", steps=1, out=tmp_path / "x", settings={"augment": "flip"})
+    with pytest.raises(UserError, match="augment"):
+        zerosum.train("quick", "digits", steps=1, out=tmp_path / "x", settings={"augment": "blur"})
+    assert not (tmp_path / "x").exists()
