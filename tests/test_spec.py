@@ -8,7 +8,7 @@ import pytest
 
 from zerosum import recipes
 from zerosum.errors import UserError
-from zerosum.spec import Recipe, differences
+from zerosum.spec import Recipe, differences, lowered, ruined
 
 
 @pytest.fixture
@@ -115,3 +115,12 @@ def test_one_number_is_a_list_of_one_and_a_class_may_be_a_number() -> None:
     assert recipe.grid_at == (3,)
     assert recipe.only_class == "3"
     assert recipes.recipe("quick").override({"best_of": "coverage"}).best_of == ("coverage",)
+
+
+def test_no_recipe_has_a_rate_that_its_optimizer_never_learns_at() -> None:
+    for name in recipes.names():
+        assert not ruined(recipes.recipe(name)), name
+    assert ruined(recipes.recipe("dcgan-lite").override({"lr": 0.02}))
+    assert not ruined(recipes.recipe("cgan").override({"lr": 0.5}))  # SGD
+    assert lowered(1e30, 0.1, "adam") == 1e-3
+    assert lowered(0.1, 0.1, "sgd") == pytest.approx(0.01)

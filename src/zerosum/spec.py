@@ -89,7 +89,7 @@ def _as_name(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-ABSURD_RATE, HIGHEST_ADVISED = 1e-2, 1e-3  # learning rates: no GAN is known that needs more
+SANE_RATES = {"adam": 1e-2, "rmsprop": 1e-2, "sgd": 1.0}  # by optimizer: no GAN is known that learns at more
 LENGTHS = ("epochs", "steps", "minutes")
 ALIASES = {"beta1": ("betas", 0), "beta2": ("betas", 1)}
 
@@ -199,14 +199,14 @@ def differences(old: Recipe, new: Recipe) -> dict[str, Any]:
     return {key: _look(after, key) for key in _keys(after) if _look(before, key) != _look(after, key)}
 
 
-def lowered(rate: float, factor: float) -> float:
+def lowered(rate: float, factor: float, optimizer: str) -> float:
     """A learning rate to go on with where `rate` was too high: a part of an absurd one would be absurd too."""
-    return min(rate * factor, HIGHEST_ADVISED)
+    return min(rate * factor, SANE_RATES[optimizer] / 10)
 
 
 def ruined(recipe: Recipe) -> bool:
     """Whether a rate is so absurd that no checkpoint after the first step is worth going on from."""
-    return any(player.lr > ABSURD_RATE for player in recipe.players.values() if not player.frozen)
+    return any(player.lr > SANE_RATES[player.optimizer] for player in recipe.players.values() if not player.frozen)
 
 
 def _listed(values: tuple[int, ...]) -> str:

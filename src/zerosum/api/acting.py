@@ -50,6 +50,5 @@ def persevere(
 def lower_rates(path: Path) -> dict[str, float]:
     """Settings that lower the rate of every player of the run in that folder."""
     players = RunFolder.open(path).recipe.players
-    return {
-        f"{name}.lr": lowered(player.lr, LOWER) for name, player in players.items() if player.lr and not player.frozen
-    }
+    learning = {name: player for name, player in players.items() if player.lr and not player.frozen}
+    return {f"{name}.lr": lowered(player.lr, LOWER, player.optimizer) for name, player in learning.items()}

@@ -85,7 +85,8 @@ class Loop:
     def _way_out(self) -> str:
         """What to do where a number is not finite any more."""
         recipe = self.training.recipe
-        rates = {name: lowered(player.lr, 0.1) for name, player in recipe.players.items() if not player.frozen}
+        players = {name: player for name, player in recipe.players.items() if not player.frozen}
+        rates = {name: lowered(player.lr, 0.1, player.optimizer) for name, player in players.items()}
         lower = [f"--set {name}.lr={rate:g}" for name, rate in rates.items()]
         if len(set(rates.values())) == 1:
             lower = [f"--lr {rate:g}" for rate in list(rates.values())[:1]]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from zerosum.spec import ABSURD_RATE, lowered
+from zerosum.spec import SANE_RATES, lowered
 from zerosum.watch.rules import STUCK, Finding
 from zerosum.watch.signals import Signals
 from zerosum.watch.verdict import Advice
@@ -28,7 +28,7 @@ def advice(finding: Finding, now: Signals, recipe: Fields) -> tuple[Advice, ...]
 
 
 def _diverged(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
-    absurd = max(_lr(recipe, name) for name in ("G", "D")) > ABSURD_RATE
+    absurd = any(_lr(recipe, name) > SANE_RATES[_optimizer(recipe, name)] for name in ("G", "D"))
     yield Advice("lower.both", f"zerosum resume RUN {'--from start ' if absurd else ''}{_rates(recipe, 0.1)}")
     if not _game(recipe, "r1") and not _game(recipe, "gp"):
         yield Advice("penalty", "zerosum resume RUN --set r1=1")
@@ -160,6 +160,10 @@ def _lr(recipe: Fields, player: str) -> float:
     return float(_player(recipe, player).get("lr") or 2e-4)
 
 
+def _optimizer(recipe: Fields, player: str) -> str:
+    return str(_player(recipe, player).get("optimizer") or "adam")
+
+
 def _awake(recipe: Fields, player: str) -> str:
     """A rate for a player that was held still by a rate of 0."""
     return "" if _player(recipe, player).get("lr") else f" --set {player}.lr=2e-4"
@@ -167,13 +171,13 @@ def _awake(recipe: Fields, player: str) -> str:
 
 def _beta1(recipe: Fields) -> float:
     """The largest of the players that use it."""
-    adam = [_player(recipe, name) for name in ("D", "G") if _player(recipe, name).get("optimizer", "adam") == "adam"]
+    adam = [_player(recipe, name) for name in ("D", "G") if _optimizer(recipe, name) == "adam"]
     return max((float((player.get("betas") or [0.5])[0]) for player in adam), default=0.0)
 
 
 def _rates(recipe: Fields, factor: float) -> str:
     """Options that lower both rates, one where they are equal."""
-    rates = {name: lowered(_lr(recipe, name), factor) for name in ("G", "D")}
+    rates = {name: lowered(_lr(recipe, name), factor, _optimizer(recipe, name)) for name in ("G", "D")}
     if rates["G"] == rates["D"]:
         return f"--lr {rates['G']:.2g}"
     return " ".join(f"--set {name}.lr={rate:.2g}" for name, rate in rates.items())
