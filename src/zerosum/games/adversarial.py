@@ -23,7 +23,8 @@ from zerosum.losses.penalties import gradient_penalty, r1
 CROSS_ENTROPY = ("saturating", "non-saturating")  # the losses that have targets
 FARTHEST = 1000.0  # no separation is told as larger: of logits that are all the same it would have no bound
 
-View = Callable[[nn.Module, "Batch", "Batch"], tuple[Tensor, Tensor]]
+Critic = Callable[[Tensor, Tensor | None], Tensor]  # D as it is asked: samples and their classes to logits (N,)
+View = Callable[[Critic, "Batch", "Batch"], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,14 @@ class Batch:
         return Batch(self.x.detach(), self.y)
 
 
-def see_joined(D: nn.Module, real: Batch, fake: Batch) -> tuple[Tensor, Tensor]:
+def see_joined(D: Critic, real: Batch, fake: Batch) -> tuple[Tensor, Tensor]:
     """D judges real and fake in one batch, so its batch norm sees the mixture."""
     y = None if real.y is None or fake.y is None else torch.cat([real.y, fake.y])
     logits = D(torch.cat([real.x, fake.x]), y)
     return logits[: len(real.x)], logits[len(real.x) :]
 
 
-def see_apart(D: nn.Module, real: Batch, fake: Batch) -> tuple[Tensor, Tensor]:
+def see_apart(D: Critic, real: Batch, fake: Batch) -> tuple[Tensor, Tensor]:
     """D judges real and fake in two passes, so its batch norm sees each alone."""
     return D(real.x, real.y), D(fake.x, fake.y)
 
@@ -152,12 +153,16 @@ class Adversarial(Game):
             "separation": (margin / deviation.clamp_min(1e-12)).clamp(-FARTHEST, FARTHEST),
         }
 
+    def table(self, batch: int, draws: Draws, observe: bool) -> Table:
+        """Where a round is played."""
+        return Table(self, batch, draws, observe)
+
     def turns(self, step: int, batch: int, draws: Draws, observe: bool) -> Iterator[Turn]:
         """D's turns and G's, in the order of the rules; neighbours share what the rules let them share."""
         rules = self.rules
         plays = {"D": self.d_plays(step), "G": rules.g_turns}
         second = "G" if rules.first == "D" else "D"
-        table = Table(self, batch, draws, observe)
+        table = self.table(batch, draws, observe)
         if plays["D"] and rules.fakes == "same":
             table.deal_fakes()
         for name in (rules.first, second):
@@ -172,6 +177,7 @@ class Table:
 
     def __init__(self, game: Adversarial, batch: int, draws: Draws, observe: bool) -> None:
         self.G, self.D = game.networks["G"], game.networks["D"]
+        self.ask: Critic = self.D
         self.game, self.rules, self.loss = game, game.rules, game.loss
         self.draws, self.observe = draws, observe
         self.batch = batch
@@ -208,8 +214,11 @@ class Table:
     def see(self, side: Batch, count: int) -> Tensor:
         """D's logits of a batch, `count` over all processes, as D gets to see it."""
         shown = self.augmented(side, count)
-        logits: Tensor = self.D(shown.x, shown.y)
-        return logits
+        return self.ask(shown.x, shown.y)
+
+    def see_both(self, real: Batch, fake: Batch, view: str) -> tuple[Tensor, Tensor]:
+        """The same of D's real and fake batch, joined or apart."""
+        return VIEWS[view](self.ask, self.augmented(real, self.d_batch), self.augmented(fake, self.d_batch))
 
     def see_between(self, x: Tensor, y: Tensor | None) -> Tensor:
         """The same for a gradient penalty, which is of D and the augmentation together."""
@@ -245,8 +254,7 @@ class Table:
         real.x.requires_grad_(due and rules.r1 > 0)
         fake.x.requires_grad_(due and rules.r2 > 0)
         joined = self.game.joins and not due  # a penalty's gradient would go through the other half as well
-        shown = (self.augmented(side, self.d_batch) for side in (real, fake))
-        real_logits, fake_logits = VIEWS["one-batch" if joined else rules.view](self.D, *shown)
+        real_logits, fake_logits = self.see_both(real, fake, "one-batch" if joined else rules.view)
         self.adapt(real_logits, fake_logits)
         real_part, fake_part = self.loss.d_terms(real_logits, fake_logits, rules)
         terms = {"D/adv": rules.d_scale * (real_part.mean() + fake_part.mean())}

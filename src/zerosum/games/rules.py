@@ -78,3 +78,12 @@ class AdversarialRules(Rules):
     r2: NonNegative = 0.0  # the same on fakes
     gp: NonNegative = 0.0  # lambda of lambda E(|grad D| - 1)^2 between real and fake
     penalty_every: Positive = 1  # D turns between two penalties, which then weigh as many times more
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class AuxiliaryRules(AdversarialRules):
+    """The same with a D that names classes."""
+
+    kind: ClassVar[str] = "auxiliary"
+
+    class_weight: NonNegative = 1.0  # of the classes' cross-entropy beside the adversarial term, in both turns

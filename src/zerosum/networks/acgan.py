@@ -1,0 +1,86 @@
+"""The networks of ACGAN (Odena, Olah and Shlens 2016, arXiv 1610.09585, appendix A, CIFAR-10's table).
+
+G: z and the class, one-hot, to 384 maps on a small grid, then transposed convolutions 5x5; D: six convolutions 3x3 with
+dropout, which end in the logit of "real" and those of the classes. At 32 pixels the grid is 4x4; 28 pixels begin at
+7x7, 64 at 4x4 with one doubling more. `width` 96 gives the paper's channels in G, `width` 16 in D.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from zerosum.networks import NETWORKS
+from zerosum.networks.convolution import Conv2d, ConvTranspose2d
+from zerosum.networks.layers import (
+    BatchNorm,
+    Dropout,
+    dcgan_init,
+    one_hot,
+    output_activation,
+    require_classes,
+    require_images,
+)
+from zerosum.types import Domain
+
+GRIDS = {28: 7, 32: 4, 64: 4}  # the side that G begins at
+WIDTHS, STRIDES = (1, 2, 4, 8, 16, 32), (2, 1, 2, 1, 2, 1)  # of D's six convolutions
+
+
+@NETWORKS.register("acgan-generator")
+class AcganGenerator(nn.Module):
+    """z (N, z_dim), y (N,) to images (N, C, H, H)."""
+
+    def __init__(self, domain: Domain, *, z_dim: int = 100, width: int = 96) -> None:
+        super().__init__()
+        require_images(domain, "acgan-generator", tuple(GRIDS))
+        self.z_dim, self.classes = z_dim, require_classes(domain, "acgan-generator")
+        size, channels = GRIDS[domain.size], 4 * width
+        layers: list[nn.Module] = [
+            nn.Linear(z_dim + self.classes, channels * size * size),
+            nn.ReLU(),
+            nn.Unflatten(1, (channels, size, size)),
+        ]
+        while 2 * size < domain.size:
+            layers += [
+                ConvTranspose2d(channels, channels // 2, 5, 2, 2, 1, bias=False),
+                BatchNorm(channels // 2),
+                nn.ReLU(),
+            ]
+            channels, size = channels // 2, 2 * size
+        layers += [ConvTranspose2d(channels, domain.channels, 5, 2, 2, 1), output_activation(domain)]
+        self.layers = nn.Sequential(*layers)
+        dcgan_init(self)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        assert y is not None, "a conditional generator is called with labels"
+        images: Tensor = self.layers(torch.cat([z, one_hot(y, self.classes, z.dtype)], dim=1))
+        return images
+
+
+@NETWORKS.register("acgan-discriminator")
+class AcganDiscriminator(nn.Module):
+    """Images (N, C, H, H) to logits (N,); `both` has the logits of the classes (N, classes) beside them."""
+
+    def __init__(self, domain: Domain, *, width: int = 16, dropout: float = 0.5) -> None:
+        super().__init__()
+        require_images(domain, "acgan-discriminator", tuple(GRIDS))
+        classes = require_classes(domain, "acgan-discriminator")
+        channels, size = domain.channels, domain.size
+        layers: list[nn.Module] = []
+        for index, (times, stride) in enumerate(zip(WIDTHS, STRIDES, strict=True)):
+            layers.append(Conv2d(channels, times * width, 3, stride, 1, bias=index == 0))
+            channels, size = times * width, (size - 1) // stride + 1
+            layers += [*([BatchNorm(channels)] if index else []), nn.LeakyReLU(0.2), Dropout(dropout)]
+        self.layers = nn.Sequential(*layers, nn.Flatten())
+        self.source = nn.Linear(channels * size * size, 1)
+        self.classifier = nn.Linear(channels * size * size, classes)
+        dcgan_init(self)
+
+    def both(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The logit of "real" (N,) and the logits of the classes (N, classes)."""
+        features = self.layers(x)
+        return self.source(features).squeeze(1), self.classifier(features)
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        return self.both(x)[0]
