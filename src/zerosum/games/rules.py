@@ -87,3 +87,13 @@ class AuxiliaryRules(AdversarialRules):
     kind: ClassVar[str] = "auxiliary"
 
     class_weight: NonNegative = 1.0  # of the classes' cross-entropy beside the adversarial term, in both turns
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class InformedRules(AdversarialRules):
+    """The same with codes in z that a head of D guesses."""
+
+    kind: ClassVar[str] = "informed"
+
+    category_weight: NonNegative = 1.0  # of the category's cross-entropy, in both turns
+    continuous_weight: NonNegative = 0.1  # of half the squared error of the continuous codes
