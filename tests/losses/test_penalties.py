@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from zerosum.losses.penalties import gradient_penalty, input_gradient, r1, squared_gradient_norm
+from zerosum.losses.penalties import gradient_penalty, input_gradient, perturbed, r1, squared_gradient_norm
 
 
 def rand(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -120,3 +120,13 @@ def test_misuse_is_named():
         squared_gradient_norm(x.sum(1), x)
     with pytest.raises(ValueError, match="2 and 1"):
         gradient_penalty(lambda x, y: x.sum(1), x, x[:1], torch.rand(2))
+
+
+def test_perturbed_adds_up_to_half_a_standard_deviation() -> None:
+    """Of 0 and 4 alike the deviation is 2: the noise is uniform from 0 to 1."""
+    torch.manual_seed(0)
+    x = torch.tensor([0.0, 4.0]).repeat_interleave(5000).view(100, 1, 10, 10)
+    noise = perturbed(x) - x
+    assert noise.min() >= 0
+    assert noise.max() == pytest.approx(1, abs=1e-3)
+    assert noise.mean() == pytest.approx(0.5, abs=0.02)

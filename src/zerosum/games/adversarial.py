@@ -18,7 +18,7 @@ from zerosum.games.ada import AdaptiveP
 from zerosum.games.base import Draws, Game, Move, Terms, Turn, evaluated
 from zerosum.games.rules import AdversarialRules
 from zerosum.losses.adversarial import LOSSES
-from zerosum.losses.penalties import gradient_penalty, r1
+from zerosum.losses.penalties import gradient_penalty, perturbed, r1
 
 CROSS_ENTROPY = ("saturating", "non-saturating")  # the losses that have targets
 FARTHEST = 1000.0  # no separation is told as larger: of logits that are all the same it would have no bound
@@ -280,7 +280,9 @@ class Table:
             terms["D/r2"] = rules.penalty_every * r1(fake_logits, fake.x, rules.r2).mean()
         if rules.gp:
             epsilon = self.draws.uniform(self.d_batch)
-            penalty = gradient_penalty(self.see_between, real.x.detach(), fake.x.detach(), epsilon, real.y)
+            x = real.x.detach()
+            other = fake.x.detach() if rules.gp_at == "between" else perturbed(x)
+            penalty = gradient_penalty(self.see_between, x, other, epsilon, real.y)
             terms["D/gp"] = rules.penalty_every * rules.gp * penalty.mean()
         return terms
 

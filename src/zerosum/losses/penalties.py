@@ -53,3 +53,11 @@ def gradient_penalty(
     x = torch.lerp(fake.detach(), real.detach(), weight).requires_grad_()
     norm: Tensor = input_gradient(D(x, y), x).norm(2, dim=1)
     return (norm - centre).square()
+
+
+def perturbed(x: Tensor) -> Tensor:
+    """x (N, …) plus noise of up to half the standard deviation of all of it: the other end of DRAGAN's penalty.
+
+    Kodali et al. 2017, arXiv 1705.07215, Algorithm 1 and its code: the noise is uniform, and never negative.
+    """
+    return x + 0.5 * x.std(correction=0) * torch.rand_like(x)

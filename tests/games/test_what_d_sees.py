@@ -1,4 +1,4 @@
-"""D sees augmented images, real and fake, in every turn; ADA's p follows from what D says of real ones."""
+"""What D sees in a round: augmented images in every turn, with ADA's p; and what a penalty asks it about."""
 
 from __future__ import annotations
 
@@ -104,3 +104,19 @@ def test_points_and_unknown_operations_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="augment"):
         zerosum.train("quick", "digits", steps=1, out=tmp_path / "x", settings={"augment": "blur"})
     assert not (tmp_path / "x").exists()
+
+
+def test_dragans_penalty_is_taken_around_real_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every image that the penalty asks D about is a real one plus noise, never a mixture with a fake."""
+    run = training("dragan")
+    asked: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def noted(D: Any, real: torch.Tensor, other: torch.Tensor, epsilon: torch.Tensor, y: Any) -> torch.Tensor:
+        asked.append((real, other))
+        return torch.zeros(len(real))
+
+    monkeypatch.setattr(adversarial, "gradient_penalty", noted)
+    run.take_step(observe=False)
+    ((real, other),) = asked
+    assert ((other - real) >= 0).all()
+    assert (other - real).max() <= 0.5 * real.std(correction=0)
