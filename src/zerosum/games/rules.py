@@ -98,3 +98,13 @@ class InformedRules(AdversarialRules):
 
     category_weight: NonNegative = 1.0  # of the category's cross-entropy, in both turns
     continuous_weight: NonNegative = 0.1  # of half the squared error of the continuous codes
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class BoundaryRules(AdversarialRules):
+    """The same with a balance k that weighs D's fakes."""
+
+    kind: ClassVar[str] = "boundary"
+
+    gamma: Probability = 0.5  # the fakes' error by the real images' that the balance keeps
+    k_rate: NonNegative = 1e-3  # lambda, how fast k follows
