@@ -33,9 +33,9 @@ class Boundary(Adversarial):
     def retell(self, rules: BoundaryRules) -> None:  # type: ignore[override]  # this game's rules are these
         super().retell(rules)
         if rules.loss != "wasserstein" or rules.view == "two-steps":
-            raise UserError(
-                "game boundary is of errors that are added up: loss must be wasserstein, in one update of D"
-            )
+            raise UserError("game boundary adds errors up: loss must be wasserstein, in one update of D")
+        if rules.r1 or rules.r2 or rules.gp:
+            raise UserError("game boundary has its balance instead of penalties: leave r1, r2 and gp at 0")
 
     def phase(self, step: int) -> None:
         """None: k moves in every round."""

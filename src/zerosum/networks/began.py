@@ -1,4 +1,4 @@
-"""BEGAN's networks (Berthelot et al. 2017, arXiv 1703.10717, section 3.6): D is an autoencoder, G looks like its decoder.
+"""BEGAN's networks (Berthelot et al. 2017, arXiv 1703.10717, section 3.6): D is an autoencoder, G as its decoder.
 
 3x3 convolutions with ELUs, two at each size; the encoder's channels grow linearly with each halving, the decoder keeps
 `width` and doubles to the nearest neighbour. D's logit is how well it gives an image back: minus its mean L1 error.
