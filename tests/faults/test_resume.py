@@ -37,6 +37,10 @@ RECIPES = {
     "gradient-penalty": ["wgan-gp", *options(width=4, batch=4, n_critic=2, grid=4)],
     "clipped-weights": ["wgan", *options(width=4, batch=4, n_critic=2, grid=4)],
     "d-every-other-step": ["dcgan-lite", *options(width=4, batch=4, d_every=3, grid=4)],
+    # The vectors of power iteration, and classes that D names.
+    "spectral-norm-and-attention": ["sagan", *options(width=8, batch=4, grid=10)],
+    "auxiliary-classifier": ["acgan", *options(width=4, batch=4, grid=10)],
+    "codes": ["infogan", *options(width=4, batch=4, grid=4)],
     # Its penalties come each third turn: what is logged between two is the last one's.
     "lazy-penalties": ["quick", *options(width=4, batch=4, penalty_every=3, grid=10)],
 }
