@@ -6,7 +6,14 @@ import pytest
 import torch
 from torch import nn
 
-from zerosum.losses.penalties import gradient_penalty, input_gradient, perturbed, r1, squared_gradient_norm
+from zerosum.losses.penalties import (
+    gradient_penalty,
+    input_gradient,
+    orthogonality,
+    perturbed,
+    r1,
+    squared_gradient_norm,
+)
 
 
 def rand(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -130,3 +137,14 @@ def test_perturbed_adds_up_to_half_a_standard_deviation() -> None:
     assert noise.min() >= 0
     assert noise.max() == pytest.approx(1, abs=1e-3)
     assert noise.mean() == pytest.approx(0.5, abs=0.02)
+
+
+def test_orthogonality_counts_products_of_different_rows_only() -> None:
+    """Rows (1, 2) and (3, 4) have the product 11, twice: 242. A kernel is its rows; a vector has none."""
+    weight = torch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    assert orthogonality([weight, torch.ones(5)]).item() == 242
+    assert orthogonality([weight.view(2, 1, 1, 2), weight]).item() == 484
+    assert orthogonality([torch.eye(3) * 7]).item() == 0
+    orthogonality([weight]).backward()
+    assert weight.grad is not None
+    assert weight.grad.tolist() == [[4 * 11 * 3.0, 4 * 11 * 4.0], [4 * 11 * 1.0, 4 * 11 * 2.0]]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zerosum.networks import build
-from zerosum.networks.conditioning import ClassNorm, Projection
+from zerosum.networks.conditioning import ClassNorm, Projection, VectorNorm
 from zerosum.networks.convolution import Conv2d
 from zerosum.networks.describe import describe_player, totals
 from zerosum.networks.resnet import DownBlock, SelfAttention, UpBlock, as_it_is
@@ -185,3 +185,40 @@ def test_sagan_attends_at_32_of_128_pixels_in_both_networks() -> None:
     for name, channels in (("G", 256), ("D", 128)):
         queries = [layer.output for layer in describe_player(told.players[name], domain) if ".query" in layer.name]
         assert queries == [(channels // 8, 32, 32)]
+
+
+def test_biggan_splits_z_over_its_blocks() -> None:
+    """Table 4 at 128 pixels: 120 numbers in six parts of 20; a change of one part leaves the first layer alone."""
+    domain = Domain(shape=(3, 128, 128), classes=7)
+    told = recipe("biggan").override({"width": 2})
+    torch.manual_seed(0)
+    G = build(told.players["G"], domain).eval()
+    assert (G.z_dim, G.part) == (120, 20)
+    seen: list[Tensor] = []
+    G.start.register_forward_hook(lambda layer, given, found: seen.append(found))
+    G.blocks[0].register_forward_hook(lambda layer, given, found: seen.append(found))
+    z, y = torch.randn(1, 120), torch.tensor([3])
+    other = z.clone()
+    other[:, 40:60] = 1.0  # the second block's part
+    with torch.no_grad():
+        first, second = G(z, y), G(other, y)
+    assert torch.equal(seen[0], seen[2])
+    assert torch.equal(seen[1], seen[3])
+    assert not torch.equal(first, second)
+
+
+def test_biggans_weights_are_orthogonal_at_first() -> None:
+    domain = Domain(shape=(1, 32, 32), classes=10)
+    G = build(recipe("biggan").override({"width": 8}).players["G"], domain)
+    weight = G.blocks[0].conv1.parametrizations.weight.original.flatten(1)
+    assert torch.allclose(weight @ weight.t(), torch.eye(len(weight)), atol=1e-5)
+
+
+def test_a_vectors_norm_is_one_plus_its_linear_map() -> None:
+    torch.manual_seed(0)
+    norm = VectorNorm(3, 5, as_it_is)
+    x, vector = torch.randn(4, 3, 6, 6), torch.randn(4, 5)
+    plain = (x - x.mean((0, 2, 3), keepdim=True)) / (x.var((0, 2, 3), correction=0, keepdim=True) + 1e-5).sqrt()
+    scale = 1 + vector @ norm.scale.weight.t()
+    shift = vector @ norm.shift.weight.t()
+    assert torch.allclose(norm(x, vector), plain * scale[:, :, None, None] + shift[:, :, None, None], atol=1e-5)

@@ -18,7 +18,7 @@ from zerosum.games.ada import AdaptiveP
 from zerosum.games.base import Draws, Game, Move, Terms, Turn, evaluated
 from zerosum.games.rules import AdversarialRules
 from zerosum.losses.adversarial import LOSSES
-from zerosum.losses.penalties import gradient_penalty, perturbed, r1
+from zerosum.losses.penalties import gradient_penalty, orthogonality, perturbed, r1
 
 CROSS_ENTROPY = ("saturating", "non-saturating")  # the losses that have targets
 FARTHEST = 1000.0  # no separation is told as larger: of logits that are all the same it would have no bound
@@ -291,7 +291,10 @@ class Table:
         fake = self.fakes_for_g(shares)
         logits = self.see(fake, self.batch)
         loss = self.loss.g_term(logits, real_logits, self.rules).mean()
-        yield Move(terms={"G/adv": loss}, seen=self.seen_by_g(logits.detach(), real_logits))
+        terms = {"G/adv": loss}
+        if self.rules.ortho:
+            terms["G/ortho"] = self.rules.ortho * orthogonality(self.game.weights["G"])
+        yield Move(terms=terms, seen=self.seen_by_g(logits.detach(), real_logits))
 
     def fakes_for_g(self, shares: bool) -> Batch:
         if shares and self.fake is not None:

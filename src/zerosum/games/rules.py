@@ -77,6 +77,7 @@ class AdversarialRules(Rules):
     r1: NonNegative = 0.0  # gamma of gamma/2 E|grad D(x)|^2 on real images
     r2: NonNegative = 0.0  # the same on fakes
     gp: NonNegative = 0.0  # lambda of lambda E(|grad D| - 1)^2 between real and fake
+    ortho: NonNegative = 0.0  # on how far the rows of G's weights are from orthogonal (BigGAN)
     gp_at: Literal["between", "around-real"] = "between"  # real and fake, or real and itself with noise (DRAGAN)
     penalty_every: Positive = 1  # D turns between two penalties, which then weigh as many times more
 

@@ -5,6 +5,7 @@ R1 and R2: arXiv 1801.04406, Eq. 9 and 10; gradient penalty: arXiv 1704.00028, A
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 import torch
@@ -53,6 +54,21 @@ def gradient_penalty(
     x = torch.lerp(fake.detach(), real.detach(), weight).requires_grad_()
     norm: Tensor = input_gradient(D(x, y), x).norm(2, dim=1)
     return (norm - centre).square()
+
+
+def orthogonality(weights: Iterable[Tensor]) -> Tensor:
+    """The sum over the matrices of |W W^T * (1 - I)|^2, a scalar: how far from orthogonal their rows are.
+
+    BigGAN's regularization (Brock et al. 2018, arXiv 1809.11096, Eq. 3), which leaves the rows' lengths alone; kernels
+    are matrices with a row for each output. Vectors are left out.
+    """
+    total = torch.zeros(())
+    for weight in weights:
+        if weight.dim() > 1:
+            rows = weight.flatten(1)
+            products = rows @ rows.t()
+            total = total.to(rows) + (products - torch.diag(products.diagonal())).square().sum()
+    return total
 
 
 def perturbed(x: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from zerosum.networks.layers import BatchNorm
 
-__all__ = ["ClassNorm", "Projection"]
+__all__ = ["ClassNorm", "Projection", "VectorNorm"]
 
 
 class ClassNorm(BatchNorm):
@@ -33,6 +33,19 @@ class ClassNorm(BatchNorm):
         assert y is not None
         scale, shift = (of(y)[:, :, None, None] for of in (self.scales, self.shifts))
         return torch.addcmul(shift, normed, scale)
+
+
+class VectorNorm(BatchNorm):
+    """Batch norm of (N, C, H, W) whose scale, about 1, and shift are linear maps of a vector (N, inputs) (BigGAN)."""
+
+    def __init__(self, features: int, inputs: int, wrap: Callable[[nn.Module], nn.Module]) -> None:
+        super().__init__(features, affine=False)
+        self.scale, self.shift = (wrap(nn.Linear(inputs, features, bias=False)) for _ in range(2))
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        assert y is not None
+        scale, shift = (of(y)[:, :, None, None] for of in (self.scale, self.shift))
+        return torch.addcmul(shift, super().forward(x), 1 + scale)
 
 
 class Projection(nn.Module):

@@ -9,7 +9,7 @@ in a block with a gain of the square root of 2, as in the authors' code.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -176,10 +176,12 @@ class ResnetGenerator(nn.Module):
 class ResnetDiscriminator(nn.Module):
     """Images, y (N,) to logits (N,): spectrally normalized blocks, the sum over pixels, a linear map, a projection."""
 
-    def __init__(self, domain: Domain, *, width: int, attention: bool, name: str) -> None:
+    def __init__(
+        self, domain: Domain, *, width: int, attention: bool, name: str, shapes: Mapping[int, Shape] = SHAPES
+    ) -> None:
         super().__init__()
-        require_images(domain, name, SIZES)
-        shape = SHAPES[domain.size]
+        require_images(domain, name, tuple(shapes))
+        shape = shapes[domain.size]
         channels, size = domain.channels, domain.size
         blocks: list[nn.Module] = []
         for index, times in enumerate(shape.down):

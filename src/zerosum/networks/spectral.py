@@ -31,8 +31,12 @@ class SpectralNorm(nn.Module):
         rows, columns = matrix.shape
         self.register_buffer("u", F.normalize(matrix.new_empty(rows).normal_(), dim=0, eps=EPS))
         self.register_buffer("v", F.normalize(matrix.new_empty(columns).normal_(), dim=0, eps=EPS))
+        self.approach(weight)
+
+    def approach(self, weight: Tensor) -> None:
+        """Bring the vectors near those of a weight that is new to them."""
         for _ in range(FIRST):
-            self.iterate(matrix)
+            self.iterate(self.matrix(weight.detach()))
 
     def matrix(self, weight: Tensor) -> Tensor:
         """(outputs, the rest): a transposed convolution's outputs are its second axis."""
