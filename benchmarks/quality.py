@@ -136,12 +136,12 @@ def kept(told: dict[str, Any], said: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def scores(said: list[dict[str, Any]]) -> list[tuple[float, float]]:
-    """(minutes, value) of each score that was taken during the training."""
+    """(minutes, value) of each distance that was taken during the training; a recipe may score its losses, too."""
     seconds, found = 0.0, []
     for event in said:
         if event["event"] == "step":
             seconds = event["seconds"]
-        elif event["event"] == "score":
+        elif event["event"] == "score" and event["name"] != "g-loss":
             found.append((round(seconds / 60, 2), round(event["value"], 2)))
     return found
 
