@@ -1,0 +1,42 @@
+"""`transgan`: two transformers, no convolution (Jiang, Chang and Wang 2021, arXiv 2102.07074)."""
+
+from zerosum.games.rules import AdversarialRules
+from zerosum.spec import Player, Recipe
+
+RECIPE = Recipe(
+    name="transgan",
+    title="GAN of two transformers, without convolutions",
+    source="Jiang, Chang and Wang 2021, arXiv 2102.07074",
+    notes=(
+        "The paper's training: WGAN-GP, Adam 1e-4 with (0, 0.99), five turns of D for one of G, DiffAugment's three "
+        "augmentations, relative positions in every attention.",
+        "Widths and depths are those of its small model, 384 numbers and 5, 2 and 2 blocks; D has 7 of 384.",
+        "Chosen: 100,000 steps of 64. A plain CPU wants `--set width=64 --set D.depth=3`.",
+    ),
+    data="mnist",
+    sizes=(28, 32, 64),
+    players={
+        "G": Player(
+            network="transgan-generator",
+            args={"z_dim": 128, "width": 384, "first": 5, "later": 2, "last": 2, "heads": 4},
+            lr=1e-4,
+            betas=(0.0, 0.99),
+        ),
+        "D": Player(
+            network="transgan-discriminator",
+            args={"width": 384, "depth": 7, "heads": 4},
+            lr=1e-4,
+            betas=(0.0, 0.99),
+        ),
+    },
+    game=AdversarialRules(
+        loss="wasserstein",
+        n_critic=5,
+        gp=10.0,
+        view="two-batches",
+        fakes="fresh",
+        augment=("colour", "translation", "cutout"),
+    ),
+    batch=64,
+    steps=100_000,
+)
