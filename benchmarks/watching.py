@@ -309,6 +309,12 @@ def shown(row: Row) -> str:
     return f"zerosum train {row.recipe} --data {row.data} --minutes {row.minutes:g} {settings}"
 
 
+def written() -> dict[str, dict[str, Any]]:
+    """The rows of earlier calls by name: a run that is not here any more keeps its own."""
+    path = PAGE / "rows.json"
+    return {row["name"]: row for row in json.loads(path.read_text())["rows"]} if path.exists() else {}
+
+
 def write_page(rows: list[dict[str, Any]]) -> None:
     """docs/watch/rows.json and docs/watch/README.md."""
     PAGE.mkdir(parents=True, exist_ok=True)
@@ -377,7 +383,7 @@ def main() -> None:
             print(folder.name, flush=True)
             command = [sys.executable, __file__, *more, "--here", row.name]
             subprocess.run(command, check=True, env=environment(options.threads))
-    write_page([found for row in PLAN if (found := judge(row)) is not None])
+    write_page([found for row in PLAN if (found := judge(row) or written().get(row.name)) is not None])
 
 
 if __name__ == "__main__":
