@@ -94,11 +94,11 @@ def resume(
     act: bool | float = False,
     listeners: Sequence[Listener] = (),
 ) -> Run | Fleet:
-    """Go on with a run or a fleet: to its own end, or by so many more steps, epochs or minutes.
+    """Go on with a run or a fleet: to its own end, or by so many steps, epochs or minutes beyond it.
 
     From `last` and with nothing changed it goes on in its folder, exactly as if it had never stopped. With
     `settings`, another `source` ("best", "previous", a step, or "start" for the weights that the run began with) or
-    `out`, a new folder branches off beside it, and the parent stays as it is. Raises `UserError`, `CheckpointError` or
+    `out`, a new folder branches off beside it, a length counts from there, and the parent stays as it is. Raises `UserError`, `CheckpointError` or
     `TrainingError`.
     """
     more = resuming.More(steps=steps, epochs=epochs, minutes=minutes)
