@@ -98,8 +98,8 @@ def resume(
 
     From `last` and with nothing changed it goes on in its folder, exactly as if it had never stopped. With
     `settings`, another `source` ("best", "previous", a step, or "start" for the weights that the run began with) or
-    `out`, a new folder branches off beside it, a length counts from there, and the parent stays as it is. Raises `UserError`, `CheckpointError` or
-    `TrainingError`.
+    `out`, a new folder branches off beside it; a length then counts from that checkpoint, and the parent stays as it
+    is. Raises `UserError`, `CheckpointError` or `TrainingError`.
     """
     more = resuming.More(steps=steps, epochs=epochs, minutes=minutes)
     care = _care(keep, save_every, listeners, watch, act)
