@@ -22,7 +22,7 @@ family = typer.Typer(context_settings={"help_option_names": ["-h", "--help"]})
 app.add_typer(family, name="data", rich_help_panel="Look", help="Look at a source, or check every file of it.")
 
 Source = Annotated[
-    str, typer.Argument(help="digits, mnist, fashion-mnist, folder:PATH, ring or grid.", metavar="SOURCE")
+    str, typer.Argument(help="digits, mnist, fashion-mnist, folder:PATH, stacked, ring or grid.", metavar="SOURCE")
 ]
 
 
