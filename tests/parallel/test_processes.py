@@ -35,6 +35,10 @@ RECIPES: dict[str, list[object]] = {
     "batch-norm": ["dcgan-digits", *options(width=4, batch=8, grid=4)],
     "mlp": ["mlp", *options(G__width=8, D__width=16, batch=8, grid=4, flip="true")],
     "quick": ["quick", *options(width=4, batch=8, penalty_every=2, grid=10)],
+    # The vectors of power iteration; augmentation whose p all ranks have to agree on; a balance that is state.
+    "attention": ["sagan", *options(width=8, batch=8, grid=10)],
+    "ada": ["quick", *options(width=4, batch=8, grid=10, augment="flip,shift,hue", ada_target=0.001, ada_images=64)],
+    "balance": ["began", *options(width=4, batch=8, grid=4, k_rate=0.1)],
 }
 
 
