@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -151,22 +150,26 @@ def chore(
     told = environment(threads) | ({} if cache is None else {"ZEROSUM_CACHE": str(cache)})
     process = subprocess.Popen(command, env=told, stdout=subprocess.DEVNULL)
     first: float | None = None
-    while log is not None and first is None and process.poll() is None:
-        if log.exists() and '"event": "step"' in log.read_text():
+    memory = 0.0
+    while process.poll() is None:
+        if log is not None and first is None and log.exists() and '"event": "step"' in log.read_text():
             first = time.perf_counter() - began
+        memory = max(memory, process_memory(process.pid))
         time.sleep(0.02)
-    memory = process_memory(process)
     if process.returncode:
         raise RuntimeError(f"{' '.join(arguments)} ended with {process.returncode}")
     seconds = time.perf_counter() - began
     return Chore(name=name, seconds=seconds if first is None else first, memory=memory)
 
 
-def process_memory(process: subprocess.Popen[bytes]) -> float:
-    """Wait for the process; the most memory that it held, in MiB (0 where the system does not tell)."""
-    if not hasattr(os, "wait4") or process.returncode is not None:
-        process.wait()
+def process_memory(pid: int) -> float:
+    """The most memory that a running process has held so far, in MiB; 0 where the system does not tell.
+
+    What it tells of a process that has ended counts the one that started it, too, whose copy it was for a moment.
+    """
+    try:
+        told = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
         return 0.0
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    peak = [line.split()[1] for line in told.splitlines() if line.startswith("VmHWM:")]
+    return float(peak[0]) / 2**10 if peak else 0.0
