@@ -383,7 +383,8 @@ def main() -> None:
             print(folder.name, flush=True)
             command = [sys.executable, __file__, *more, "--here", row.name]
             subprocess.run(command, check=True, env=environment(options.threads))
-    write_page([found for row in PLAN if (found := judge(row) or written().get(row.name)) is not None])
+    before = written()
+    write_page([found for row in PLAN if (found := judge(row) or before.get(row.name)) is not None])
 
 
 if __name__ == "__main__":

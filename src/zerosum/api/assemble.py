@@ -19,7 +19,7 @@ from zerosum.data.dataset import fingerprint, resolve
 from zerosum.data.loader import Feed
 from zerosum.engine.draws import Streams
 from zerosum.engine.engine import Engine
-from zerosum.engine.memory import check_fits
+from zerosum.engine.memory import check_fits, fits
 from zerosum.engine.plan import Plan
 from zerosum.engine.training import Training
 from zerosum.errors import UserError
@@ -29,6 +29,8 @@ from zerosum.networks.describe import describe_player
 from zerosum.sampling.draw import z_dim_of
 from zerosum.spec import Recipe
 from zerosum.types import Domain
+
+MOST_KEPT = 10_000  # values for each value of an image: no network keeps as many
 
 
 def find_data(recipe: Recipe, source: str | None) -> Dataset:
@@ -139,7 +141,12 @@ def assemble(recipe: Recipe, dataset: Dataset, engine: Engine, plan: Plan) -> Tr
 
 
 def _check_memory(recipe: Recipe, domain: Domain, batch: int) -> None:
-    """`UserError` where not even what the backward pass of the largest network needs has room."""
+    """`UserError` where not even what the backward pass of the largest network needs has room.
+
+    Running the networks to see takes a second: a batch that fits whatever the network is spared it.
+    """
+    if fits(batch * math.prod(domain.shape) * MOST_KEPT):
+        return
     kept = []
     for player in recipe.players.values():
         layers = [layer for layer in describe_player(player, domain) if layer.multiply_adds]

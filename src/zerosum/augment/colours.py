@@ -10,7 +10,8 @@ import math
 import torch
 from torch import Tensor
 
-Numbers = Tensor  # (N, count), uniform in [0, 1)
+from zerosum.augment.chance import Numbers, normal
+
 GREY_AXIS = 3**-0.5  # of (1, 1, 1), along which hue turns
 
 
@@ -26,12 +27,12 @@ def colour(x: Tensor, u: Numbers) -> Tensor:
 
 def brightness(x: Tensor, u: Numbers) -> Tensor:
     """Plus a number from N(0, 0.2)."""
-    return x + 0.2 * _normal(u)
+    return x + 0.2 * normal(u[:, 0])[:, None, None, None]
 
 
 def contrast(x: Tensor, u: Numbers) -> Tensor:
     """Times a number whose logarithm to base 2 is from N(0, 0.5): all that is not 0 moves away from it or near."""
-    return x * torch.exp2(0.5 * _normal(u))
+    return x * torch.exp2(0.5 * normal(u[:, 0])[:, None, None, None])
 
 
 def hue(x: Tensor, u: Numbers) -> Tensor:
@@ -50,10 +51,4 @@ def saturation(x: Tensor, u: Numbers) -> Tensor:
     if x.shape[1] != 3:
         return x
     grey = x.mean(1, keepdim=True)
-    return grey + (x - grey) * torch.exp2(_normal(u))
-
-
-def _normal(u: Numbers) -> Tensor:
-    """(N, 1, 1, 1) from N(0, 1)."""
-    inside = u[:, 0].clamp(1e-6, 1 - 1e-6)
-    return (math.sqrt(2) * torch.erfinv(2 * inside - 1))[:, None, None, None]
+    return grey + (x - grey) * torch.exp2(normal(u[:, 0])[:, None, None, None])

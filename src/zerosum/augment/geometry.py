@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-Numbers = Tensor  # (N, count), uniform in [0, 1)
+from zerosum.augment.chance import Numbers, normal
 
 TRANSLATION, CUTOUT = 0.125, 0.5  # DiffAugment's, as shares of a side
 
@@ -52,14 +52,14 @@ def quarter_turns(x: Tensor, u: Numbers) -> Tensor:
 
 def shift(x: Tensor, u: Numbers) -> Tensor:
     """Moved by N(0, 1/8) of a side each way, between pixels too."""
-    down, right = (0.25 * _normal(u[:, index]) for index in range(2))  # a side is 2 long
+    down, right = (0.25 * normal(u[:, index]) for index in range(2))  # a side is 2 long
     one, none = torch.ones_like(down), torch.zeros_like(down)
     return _resample(x, (one, none, none, one), (down, right))
 
 
 def scale(x: Tensor, u: Numbers) -> Tensor:
     """Larger or smaller by a factor whose logarithm to base 2 is from N(0, 0.2)."""
-    factor = torch.exp2(0.2 * _normal(u[:, 0]))
+    factor = torch.exp2(0.2 * normal(u[:, 0]))
     none = torch.zeros_like(factor)
     return _resample(x, (factor, none, none, factor), (none, none))
 
@@ -73,7 +73,7 @@ def rotation(x: Tensor, u: Numbers) -> Tensor:
 
 def stretch(x: Tensor, u: Numbers) -> Tensor:
     """Wider and as much lower, or the reverse, by a factor whose logarithm to base 2 is from N(0, 0.2)."""
-    factor = torch.exp2(0.2 * _normal(u[:, 0]))
+    factor = torch.exp2(0.2 * normal(u[:, 0]))
     none = torch.zeros_like(factor)
     return _resample(x, (1 / factor, none, none, factor), (none, none))
 
@@ -81,11 +81,6 @@ def stretch(x: Tensor, u: Numbers) -> Tensor:
 def _whole(u: Tensor, most: int) -> Tensor:
     """(N,) whole numbers from -most to most."""
     return (torch.floor(u * (2 * most + 1)) - most).long()
-
-
-def _normal(u: Tensor) -> Tensor:
-    """(N,) from N(0, 1)."""
-    return math.sqrt(2) * torch.erfinv(2 * u.clamp(1e-6, 1 - 1e-6) - 1)
 
 
 def _clamped(side: int, by: Tensor) -> Tensor:

@@ -38,14 +38,19 @@ def physical_memory() -> int | None:
         return None
 
 
+def fits(values: int) -> bool:
+    """Whether so many float32 values are within this machine's memory; True where the system does not say."""
+    there = physical_memory()
+    return there is None or values * FLOAT_BYTES <= there
+
+
 def check_fits(batch: int, values: int) -> None:
     """`UserError` where so many float32 values a sample of the batch, all kept at a time, are beyond the machine.
 
     Without it the system would end the process somewhere in the first step, without a word.
     """
-    needed, there = batch * values * FLOAT_BYTES, physical_memory()
-    if there is not None and needed > there:
+    if not fits(batch * values):
         raise UserError(
-            f"a batch of {batch:,} takes at least {needed / GIB:,.0f} GiB of memory, and this machine has "
-            f"{there / GIB:,.0f}: lower --batch"
+            f"a batch of {batch:,} takes at least {batch * values * FLOAT_BYTES / GIB:,.0f} GiB of memory, and this "
+            f"machine has {(physical_memory() or 0) / GIB:,.0f}: lower --batch"
         )

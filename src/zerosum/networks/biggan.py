@@ -17,8 +17,8 @@ from torch.nn.utils.parametrize import is_parametrized
 from zerosum.networks import NETWORKS
 from zerosum.networks.conditioning import VectorNorm
 from zerosum.networks.convolution import Conv2d
-from zerosum.networks.layers import BatchNorm, output_activation, require_classes, require_images
-from zerosum.networks.resnet import ResnetDiscriminator, SelfAttention, Shape, UpBlock, conv
+from zerosum.networks.layers import require_classes, require_images
+from zerosum.networks.resnet import ResnetDiscriminator, Shape, UpBlock, to_image, up_blocks
 from zerosum.networks.spectral import spectral_norm
 from zerosum.types import Domain
 
@@ -46,15 +46,8 @@ class BigganGenerator(nn.Module):
         def norm(features: int) -> nn.Module:
             return VectorNorm(features, part + embedded, spectral_norm)
 
-        channels, size = shape.start * width, shape.grid
-        self.blocks = nn.ModuleList()
-        for times in shape.up:
-            self.blocks.append(UpBlock(channels, times * width, norm, spectral_norm))
-            channels, size = times * width, 2 * size
-            if size == shape.attended:
-                self.blocks.append(SelfAttention(channels, spectral_norm))
-        last = conv(channels, domain.channels, 3, spectral_norm)
-        self.end = nn.Sequential(BatchNorm(channels), nn.ReLU(), last, output_activation(domain))
+        self.blocks = up_blocks(shape, width, norm, spectral_norm, attention=True)
+        self.end = to_image(shape.up[-1] * width, domain, spectral_norm)
         orthogonal_init(self)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:

@@ -140,6 +140,26 @@ class SelfAttention(nn.Module):
         return x + self.gamma * mixed
 
 
+def up_blocks(
+    shape: Shape, width: int, norm: Callable[[int], nn.Module], wrap: Wrap, *, attention: bool
+) -> nn.ModuleList:
+    """The blocks of a generator, one for each doubling, and attention behind the one that makes its map."""
+    channels, size = shape.start * width, shape.grid
+    blocks = nn.ModuleList()
+    for times in shape.up:
+        blocks.append(UpBlock(channels, times * width, norm, wrap))
+        channels, size = times * width, 2 * size
+        if attention and size == shape.attended:
+            blocks.append(SelfAttention(channels, wrap))
+    return blocks
+
+
+def to_image(channels: int, domain: Domain, wrap: Wrap) -> nn.Sequential:
+    """What ends a generator: norm, ReLU, a 3x3 convolution, and the domain's range."""
+    last = conv(channels, domain.channels, 3, wrap)
+    return nn.Sequential(BatchNorm(channels), nn.ReLU(), last, output_activation(domain))
+
+
 class ResnetGenerator(nn.Module):
     """z (N, z_dim), y (N,) to images: a linear map to a small grid, a block per doubling, and one 3x3 convolution."""
 
@@ -154,16 +174,8 @@ class ResnetGenerator(nn.Module):
         def norm(features: int) -> nn.Module:
             return ClassNorm(features, domain.classes)
 
-        channels, size = shape.start * width, shape.grid
-        self.blocks = nn.ModuleList()
-        for times in shape.up:
-            self.blocks.append(UpBlock(channels, times * width, norm, wrap))
-            channels, size = times * width, 2 * size
-            if attention and size == shape.attended:
-                self.blocks.append(SelfAttention(channels, wrap))
-        self.end = nn.Sequential(
-            BatchNorm(channels), nn.ReLU(), conv(channels, domain.channels, 3, wrap), output_activation(domain)
-        )
+        self.blocks = up_blocks(shape, width, norm, wrap, attention=attention)
+        self.end = to_image(shape.up[-1] * width, domain, wrap)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         x = self.start(z).view(-1, *self.grid)

@@ -27,16 +27,15 @@ class SpectralNorm(nn.Module):
     def __init__(self, weight: Tensor, axis: int = 0) -> None:
         super().__init__()
         self.axis = axis
-        matrix = self.matrix(weight.detach())
-        rows, columns = matrix.shape
-        self.register_buffer("u", F.normalize(matrix.new_empty(rows).normal_(), dim=0, eps=EPS))
-        self.register_buffer("v", F.normalize(matrix.new_empty(columns).normal_(), dim=0, eps=EPS))
+        for name, length in zip(("u", "v"), self.matrix(weight.detach()).shape, strict=True):
+            self.register_buffer(name, F.normalize(weight.new_empty(length).normal_(), dim=0, eps=EPS))
         self.approach(weight)
 
     def approach(self, weight: Tensor) -> None:
         """Bring the vectors near those of a weight that is new to them."""
+        matrix = self.matrix(weight.detach())
         for _ in range(FIRST):
-            self.iterate(self.matrix(weight.detach()))
+            self.iterate(matrix)
 
     def matrix(self, weight: Tensor) -> Tensor:
         """(outputs, the rest): a transposed convolution's outputs are its second axis."""

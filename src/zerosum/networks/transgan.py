@@ -36,6 +36,8 @@ class Attention(nn.Module):
     The relative positions of two tokens add a learned bias to how much one looks at the other, for each head.
     """
 
+    places: Tensor
+
     def __init__(self, width: int, heads: int, side: int, *, cls: bool = False) -> None:
         super().__init__()
         self.heads, self.side, self.cls = heads, side, cls
@@ -59,8 +61,7 @@ class Attention(nn.Module):
         """Every token of a window looks at every other one."""
         count, tokens, width = x.shape
         q, k, v = self.qkv(x).view(count, tokens, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
-        places: Tensor = self.places  # type: ignore[assignment]
-        scores = q @ k.transpose(2, 3) / math.sqrt(q.shape[3]) + self.bias[:, places]
+        scores = q @ k.transpose(2, 3) / math.sqrt(q.shape[3]) + self.bias[:, self.places]
         # Written out: torch's fused attention can't be differentiated twice, as a gradient penalty needs it.
         mixed: Tensor = self.out((scores.softmax(3) @ v).transpose(1, 2).reshape(x.shape))
         return mixed
