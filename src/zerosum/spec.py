@@ -42,15 +42,22 @@ class Player:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Stage:
-    """A stretch of one run: how long, and what changes where it begins (dotted names, as in --set)."""
+    """A stretch of one run: how long, and what changes (dotted names, as in --set).
+
+    `changes` are made where it begins; what is in `gradually` moves over its whole length from the value before to this
+    one, evenly ("linear") or on half a cosine.
+    """
 
     epochs: Annotated[float, Field(gt=0)] | None = None
     steps: Positive | None = None
+    images: Positive | None = None
     changes: dict[str, Any] = dataclasses.field(default_factory=dict)
+    gradually: dict[str, float] = dataclasses.field(default_factory=dict)
+    course: Literal["linear", "cosine"] = "linear"
 
     def __post_init__(self) -> None:
-        if (self.epochs is None) == (self.steps is None):
-            raise ValueError("a stage has either epochs or steps")
+        if sum(length is not None for length in (self.epochs, self.steps, self.images)) != 1:
+            raise ValueError("a stage has one of epochs, steps and images")
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -126,6 +133,7 @@ class Recipe:
     minutes: Annotated[float, Field(gt=0)] | None = None
     epoch_share: Annotated[float, Field(gt=0, le=1)] = 1.0  # an epoch is this share of floor(data / batch)
     stages: tuple[Stage, ...] = ()
+    pace: Annotated[float, Field(gt=0)] = 1.0  # every stage is this many times as long
     schedule: Literal["constant", "linear", "cosine"] = "constant"  # of lr over the horizon, down to zero
     ema: Decay = 0.0  # of G, per step; 0 turns it off
     ema_ramp: bool = False  # the decay is min(ema, (1 + step) / (10 + step))
@@ -180,13 +188,23 @@ class Recipe:
         asked = {name for key in changes for name in _in_full(fields, key)}
         stages = []
         for stage in changed.stages:
-            kept: dict[str, Any] = {}
-            for key, value in stage.changes.items():
-                names = _in_full(fields, key)
-                left = [name for name in names if name not in asked]
-                kept.update({key: value} if left == names else dict.fromkeys(left, value))
-            stages.append(dataclasses.replace(stage, changes=kept))
+            kept, moved = (_without(fields, asked, told) for told in (stage.changes, stage.gradually))
+            stages.append(dataclasses.replace(stage, changes=kept, gradually=moved))
         return dataclasses.replace(changed, stages=tuple(stages))
+
+    def moving(self, stage: Stage) -> dict[str, tuple[float, float]]:
+        """What a stage that begins under this recipe changes gradually: names in full, with both ends.
+
+        `UserError` for a name that the recipe lacks, or that is no number.
+        """
+        fields, found = self.to_dict(), {}
+        for key, end in stage.gradually.items():
+            for name in _in_full(fields, key) or [key]:
+                start = _look(fields, name)
+                if not isinstance(start, int | float) or isinstance(start, bool):
+                    raise UserError(f"a stage of {self.name} can't change {key!r} gradually: it is {start!r}")
+                found[name] = (float(start), end)
+        return found
 
     def keys(self) -> list[str]:
         """Every dotted name that `override` accepts, players' names in full."""
@@ -223,8 +241,23 @@ def _keys(fields: dict[str, Any]) -> list[str]:
 
 
 def _look(fields: dict[str, Any], key: str) -> Any:
+    head, _, tail = key.rpartition(".")
+    if tail in ALIASES:
+        tail, index = ALIASES[tail]
+        pair = _look(fields, f"{head}.{tail}" if head else tail)
+        return None if pair is None else pair[index]
     places = _places(fields, key)
     return places[0][0].get(places[0][1]) if places else None
+
+
+def _without(fields: dict[str, Any], asked: set[str], told: Mapping[str, Any]) -> dict[str, Any]:
+    """The changes of a stage but for what a user asked for."""
+    kept: dict[str, Any] = {}
+    for key, value in told.items():
+        names = _in_full(fields, key)
+        left = [name for name in names if name not in asked]
+        kept.update({key: value} if left == names else dict.fromkeys(left, value))
+    return kept
 
 
 def _places(fields: dict[str, Any], key: str) -> list[tuple[dict[str, Any], str]]:

@@ -135,3 +135,41 @@ def test_a_branch_begins_at_its_parents_step() -> None:
 def test_a_stage_that_would_change_nothing_is_refused() -> None:
     with pytest.raises(UserError, match="changes ema, which a whole run shares"):
         Plan.of(recipe(stages=(Stage(steps=5), Stage(steps=5, changes={"ema": 0.9}))), 1000)
+
+
+def test_a_stage_can_be_as_long_as_so_many_images_and_a_pace_scales_all_of_them() -> None:
+    stages = (Stage(images=1000), Stage(steps=10), Stage(epochs=1))
+    told = dataclasses.replace(recipe(steps=1, batch=100), steps=None, stages=stages)
+    assert [leg.steps for leg in Plan.of(told, 2_000).legs] == [10, 10, 20]
+    slow = dataclasses.replace(told, pace=0.5)
+    assert [leg.steps for leg in Plan.of(slow, 2_000).legs] == [5, 5, 10]
+    assert Plan.of(slow, 2_000).steps == 20
+    with pytest.raises(ValueError, match="one of epochs, steps and images"):
+        Stage(images=5, steps=5)
+
+
+def test_what_a_stage_changes_gradually_moves_evenly_and_stays_where_it_ends() -> None:
+    stages = (Stage(steps=4, changes={"lr": 1.0}, gradually={"lr": 3.0, "G.beta1": 0.9}), Stage(steps=2))
+    told = dataclasses.replace(recipe(steps=1), steps=None, stages=stages)
+    plan = Plan.of(told, 2_000)
+    rates = [plan.leg(step).at(step).players["G"].lr for step in range(1, 7)]
+    assert rates == pytest.approx([1.5, 2.0, 2.5, 3.0, 3.0, 3.0])
+    assert plan.leg(9).at(9).players["G"].lr == 3.0
+    first = told.players["G"].betas[0]
+    assert plan.leg(2).at(2).players["G"].betas[0] == pytest.approx((first + 0.9) / 2)
+    assert plan.leg(2).at(2).players["D"].betas == told.players["D"].betas
+
+
+def test_what_is_no_number_cannot_change_gradually() -> None:
+    for key in ("loss", "nothing"):
+        told = dataclasses.replace(recipe(steps=1), stages=(Stage(steps=2, gradually={key: 1.0}),))
+        with pytest.raises(UserError, match=f"can't change '{key}' gradually"):
+            Plan.of(told, 2_000)
+
+
+def test_who_asks_for_a_setting_gets_it_whatever_a_stage_would_change_gradually() -> None:
+    told = dataclasses.replace(recipe(steps=1), steps=None, stages=(Stage(steps=4, gradually={"lr": 3.0}),))
+    asked = told.as_asked({"G.lr": 0.5})
+    plan = Plan.of(asked, 2_000)
+    assert plan.leg(4).at(4).players["G"].lr == 0.5
+    assert plan.leg(4).at(4).players["D"].lr == 3.0

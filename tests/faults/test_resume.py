@@ -40,6 +40,10 @@ RECIPES = {
     # The vectors of power iteration, and classes that D names.
     "spectral-norm-and-attention": ["sagan", *options(width=8, batch=4, grid=10)],
     "auxiliary-classifier": ["acgan", *options(width=4, batch=4, grid=10)],
+    # Stopped while new layers fade in; mixed styles, noise, path lengths and their mean; rates on a cosine.
+    "growing": ["stylegan", *options(width=4, depth=2, batch=4, grid=10, size=28, pace=2e-5)],
+    "path-lengths": ["stylegan2", *options(width=4, depth=2, batch=4, grid=10, size=28, path_every=3)],
+    "gradual-rates": ["r3gan", *options(width=8, batch=4, grid=10, pace=2e-6, ema=0.9)],
     "codes": ["infogan", *options(width=4, batch=4, grid=4)],
     # Its penalties come each third turn: what is logged between two is the last one's.
     "lazy-penalties": ["quick", *options(width=4, batch=4, penalty_every=3, grid=10)],

@@ -13,6 +13,7 @@ from zerosum.errors import UserError
 from zerosum.networks import NETWORKS, build
 from zerosum.networks.describe import describe_player, totals
 from zerosum.networks.diagram import diagram
+from zerosum.networks.growing import Growing
 from zerosum.recipes import names, recipe
 from zerosum.spec import Player
 from zerosum.types import Domain
@@ -22,6 +23,10 @@ NARROW = {
     "sagan": 8,
     "biggan": 8,
     "transgan": 64,
+    "progan": 8,
+    "stylegan": 8,
+    "stylegan2": 8,
+    "r3gan": 16,
 }  # recipes whose published widths are not what is tested here
 
 
@@ -57,6 +62,8 @@ def cases() -> list[Case]:
         for size in (told.size,) if told.size else told.sizes:
             for channels in (told.channels,) if told.channels else (1, 3):
                 for count in classes:
+                    if size > 128 and (channels, count) != (3, None) and told.channels is None:
+                        continue  # of large images one kind is enough
                     shape = (channels, size, size)
                     found.append(Case(name, Domain(shape=shape, classes=count, value_range=told.value_range)))
     return found
@@ -82,20 +89,22 @@ def test_g_draws_samples_of_the_domain_and_d_gives_a_logit_for_each(case: Case) 
     fake = G(torch.randn(3, z_dim(case)), y)
     assert fake.shape == (3, *case.domain.shape)
     assert fake.dtype == torch.float32
+    assert D(fake, y).shape == (3,)
     if len(case.domain.shape) == 3:
         low, high = case.domain.value_range
-        assert low <= fake.min().item()
-        assert fake.max().item() <= high
-        assert fake.std().item() > 0
-    assert D(fake, y).shape == (3,)
+        # A G that ends linearly, as its paper has it, keeps to the range where others look: in eval mode.
+        seen = G.eval()(torch.randn(3, z_dim(case)), y) if getattr(G, "linear_end", False) else fake
+        assert low <= seen.min().item()
+        assert seen.max().item() <= high
+        assert seen.std().item() > 0
 
 
 @each_case
 def test_one_sample_can_be_drawn_alone_in_eval_mode(case: Case) -> None:
-    G = case.network("G").eval()
-    z, y = torch.randn(4, z_dim(case)), case.labels(4)
+    G = case.network("G").double().eval()  # deep narrow networks with norms in every layer enlarge what is rounded
+    z, y = torch.randn(4, z_dim(case), dtype=torch.float64), case.labels(4)
     alone = G(z[1:2], None if y is None else y[1:2])
-    torch.testing.assert_close(alone, G(z, y)[1:2], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(alone, G(z, y)[1:2], atol=1e-7, rtol=1e-7)
 
 
 @one_of_each
@@ -105,9 +114,13 @@ def test_gradients_reach_every_parameter_of_both_players(case: Case) -> None:
         for value in [*G.parameters(), *D.parameters()]:
             value.add_(torch.randn_like(value) * 0.01)
     y = case.labels(8)
-    x = G(torch.randn(8, z_dim(case)), y)
-    said = D.both(x) if hasattr(D, "both") else (D(x, y),)
-    sum(logits.square().sum() for logits in said).backward()
+    for growth in range(G.top + 1) if isinstance(G, Growing) else [None]:
+        if isinstance(G, Growing) and isinstance(D, Growing) and growth is not None:
+            G.grow(growth)
+            D.grow(growth)
+        x = G(torch.randn(8, z_dim(case)), y)
+        said = D.both(x) if hasattr(D, "both") else (D(x, y),)
+        sum(logits.square().sum() for logits in said).backward()
     for name, value in [*G.named_parameters(), *D.named_parameters()]:
         assert value.grad is not None, name
         assert value.grad.isfinite().all(), name

@@ -112,7 +112,7 @@ def assemble(recipe: Recipe, dataset: Dataset, engine: Engine, plan: Plan) -> Tr
     if engine.device.type == "cpu":
         _check_memory(recipe, domain, max(leg.recipe.batch for leg in plan.legs) // engine.world)
     networks = {name: engine.place(network) for name, network in build_networks(recipe, domain).items()}
-    game = GAMES[recipe.game.kind](networks, recipe.game)
+    game = GAMES[recipe.game.kind](networks, plan.legs[0].recipe.game)
     feed = Feed(
         dataset,
         device=engine.device,

@@ -183,12 +183,13 @@ def _remaining(plan: Plan, changes: Mapping[str, Any], more: More, at: int, seco
     last = at if plan.steps is None else min(at + 1, plan.steps)
     leg = plan.leg(max(last, plan.begins + 1))
     lengths = {"epochs", "steps", "minutes"}
-    recipe = leg.recipe.override({key: value for key, value in changes.items() if key not in lengths})
-    later = [other for other in plan.legs if other.after > at and other.after > leg.after]
-    stages: tuple[Stage, ...] = ()
-    if later:
-        left = (later[0].after - at) * leg.recipe.batch / recipe.batch
-        stages = (Stage(steps=math.ceil(left)), *recipe.stages[later[0].number - 1 :])
+    recipe = leg.at(at).override({key: value for key, value in changes.items() if key not in lengths})
+    stages = recipe.stages[leg.number :] if leg.number else ()
+    left = (leg.after + leg.steps - at) * leg.recipe.batch / recipe.batch
+    if left > 0 and (leg.moving or stages):
+        rest = {key: end for key, (_, end) in leg.moving.items() if key not in changes}
+        steps_left = max(1, math.ceil(left / recipe.pace))
+        stages = (Stage(steps=steps_left, gradually=rest, course=leg.course), *stages)
     steps = more.in_steps(recipe, plan.count)
     minutes = more.minutes
     if steps is None and minutes is None:

@@ -234,7 +234,7 @@ class Loop:
                     step=training.step,
                     stage=leg.number,
                     stages=len(stages),
-                    changes=dict(stages[leg.number - 1].changes),
+                    changes={**stages[leg.number - 1].changes, **stages[leg.number - 1].gradually},
                 )
             )
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
 
 from zerosum.errors import UserError
 from zerosum.spec import Recipe, Stage, differences
@@ -35,16 +37,22 @@ STAGED = {
 }
 
 
-def _staged(recipe: Recipe, stage: Stage) -> Recipe:
+def _staged(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     """The recipe under a stage's changes; `UserError` where a stage can't make one of them."""
-    changed = recipe.override(stage.changes)
-    game = {field.name for field in fields(changed.game)}
+    changed = recipe.override(changes)
+    game = {rule.name for rule in fields(changed.game)}
     for key in differences(recipe, changed):
         if key.rpartition(".")[2] not in STAGED | game:
             raise UserError(
                 f"a stage of {recipe.name} changes {key}, which a whole run shares: branch with `resume --set`"
             )
     return changed
+
+
+def _length(recipe: Recipe, stage: Stage, count: int) -> int:
+    """Steps of a stage, at least 1."""
+    steps = stage.steps or (stage.images or 0) / recipe.batch or (stage.epochs or 0) * epoch_steps(recipe, count)
+    return max(1, round(recipe.pace * steps))
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,18 @@ class Leg:
     after: int
     recipe: Recipe
     number: int  # of the stage, from 1; 0 where there are none
+    steps: int = 0  # its length; 0 where there are no stages
+    moving: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # what changes over it: from, to
+    course: Literal["linear", "cosine"] = "linear"
+
+    def at(self, step: int) -> Recipe:
+        """The recipe of a step (from 1) of this leg: its last one has all that moves at the end of its way."""
+        if not self.moving:
+            return self.recipe
+        way = min(1.0, (step - self.after) / self.steps)
+        if self.course == "cosine":
+            way = 0.5 - 0.5 * math.cos(math.pi * way)
+        return self.recipe.override({key: start + way * (end - start) for key, (start, end) in self.moving.items()})
 
 
 @dataclass(frozen=True)
@@ -73,9 +93,11 @@ class Plan:
         legs = []
         after, current = begins, recipe
         for number, stage in enumerate(recipe.stages, start=1):
-            current = _staged(current, stage)
-            legs.append(Leg(after, current, number))
-            after += stage.steps or max(1, round((stage.epochs or 0) * epoch_steps(current, count)))
+            current = _staged(current, stage.changes)
+            length, moving = _length(current, stage, count), current.moving(stage)
+            legs.append(Leg(after, current, number, length, moving, stage.course))
+            current = _staged(current, {key: end for key, (_, end) in moving.items()})
+            after += length
         steps: int | None = after if legs else None
         if recipe.epochs is not None:
             steps = begins + max(1, round(recipe.epochs * epoch_steps(recipe, count)))

@@ -67,7 +67,7 @@ class Training:
     def take_step(self, *, observe: bool) -> Terms:
         """Play one round. Returns what was seen, if `observe`; the loss terms go to the ledger."""
         self.step += 1
-        recipe = self.plan.leg(self.step).recipe
+        recipe = self.plan.leg(self.step).at(self.step)
         if recipe is not self.recipe:
             self.enter(recipe)
         self._set_rates(self.plan.lr_factor(self.step, recipe))

@@ -191,6 +191,10 @@ class Table:
         """Draw the round's shared fakes before any network is frozen, so that G's turn can go on with their graph."""
         self.fake = self.draw_fakes(self.batch)
 
+    def draw_real(self, count: int) -> Batch:
+        """The next real samples, as D is to see them."""
+        return Batch(*self.draws.real(count))
+
     def draw_fakes(self, count: int) -> Batch:
         """Fresh fakes; of the real batch's classes where a loss compares pairs, since a pair is of one class."""
         if self.loss.needs_real and self.real is not None and count == self.d_batch:
@@ -201,7 +205,7 @@ class Table:
         return Batch(self.G(*self.z), labels)
 
     def play_d(self, shares: bool) -> Iterator[Move]:
-        self.real = real = Batch(*self.draws.real(self.d_batch))
+        self.real = real = self.draw_real(self.d_batch)
         fake = self.fakes_for_d(shares, len(real.x))
         self.game.d_turns += 1
         if self.rules.view == "two-steps":
@@ -258,6 +262,8 @@ class Table:
         self.adapt(real_logits, fake_logits)
         real_part, fake_part = self.loss.d_terms(real_logits, fake_logits, rules)
         terms = {"D/adv": rules.d_scale * (real_part.mean() + fake_part.mean())}
+        if rules.drift:
+            terms["D/drift"] = rules.drift * real_logits.square().mean()
         if due:
             terms.update(self.penalties(real, fake, real_logits, fake_logits))
         return Move(terms=terms, seen=self.seen_by_d(real_logits, fake_logits))
@@ -291,10 +297,13 @@ class Table:
         fake = self.fakes_for_g(shares)
         logits = self.see(fake, self.batch)
         loss = self.loss.g_term(logits, real_logits, self.rules).mean()
-        terms = {"G/adv": loss}
-        if self.rules.ortho:
-            terms["G/ortho"] = self.rules.ortho * orthogonality(self.game.weights["G"])
-        yield Move(terms=terms, seen=self.seen_by_g(logits.detach(), real_logits))
+        yield Move(terms={"G/adv": loss, **self.g_terms()}, seen=self.seen_by_g(logits.detach(), real_logits))
+
+    def g_terms(self) -> Terms:
+        """What G's loss has besides."""
+        if not self.rules.ortho:
+            return {}
+        return {"G/ortho": self.rules.ortho * orthogonality(self.game.weights["G"])}
 
     def fakes_for_g(self, shares: bool) -> Batch:
         if shares and self.fake is not None:
@@ -309,7 +318,7 @@ class Table:
     def real_logits(self) -> Tensor:
         """D's view of as many real samples as G plays, for losses that compare: constant in G's turn."""
         if self.real is None or self.d_batch != self.batch:
-            self.real, self.d_batch = Batch(*self.draws.real(self.batch)), self.batch
+            self.real, self.d_batch = self.draw_real(self.batch), self.batch
         return self.see(self.real, self.batch)
 
     @torch.no_grad()

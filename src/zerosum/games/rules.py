@@ -77,6 +77,7 @@ class AdversarialRules(Rules):
     r1: NonNegative = 0.0  # gamma of gamma/2 E|grad D(x)|^2 on real images
     r2: NonNegative = 0.0  # the same on fakes
     gp: NonNegative = 0.0  # lambda of lambda E(|grad D| - 1)^2 between real and fake
+    drift: NonNegative = 0.0  # on D's squared logits of real images, which keeps them near zero (ProGAN)
     ortho: NonNegative = 0.0  # on how far the rows of G's weights are from orthogonal (BigGAN)
     gp_at: Literal["between", "around-real"] = "between"  # real and fake, or real and itself with noise (DRAGAN)
     penalty_every: Positive = 1  # D turns between two penalties, which then weigh as many times more
@@ -109,3 +110,35 @@ class BoundaryRules(AdversarialRules):
 
     gamma: Probability = 0.5  # the fakes' error by the real images' that the balance keeps
     k_rate: NonNegative = 1e-3  # lambda, how fast k follows
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class GrowingRules(AdversarialRules):
+    """The same with networks that grow."""
+
+    kind: ClassVar[str] = "growing"
+
+    @property
+    def needs_images(self) -> bool:
+        return True
+
+    growth: NonNegative = 99.0  # doublings of the first map by now, a fraction while the newest layers fade in
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class PathRules(AdversarialRules):
+    """The same with a G whose images change evenly with w."""
+
+    kind: ClassVar[str] = "paths"
+
+    def draws(self, batch: int) -> tuple[int, ...]:
+        return *super().draws(batch), self.path_batch(batch)
+
+    def path_batch(self, batch: int) -> int:
+        """The samples that path lengths are taken of."""
+        return max(1, round(batch * self.path_share))
+
+    path_weight: NonNegative = 2.0  # of (|J^T y| - its running mean)^2
+    path_every: Positive = 4  # G turns between two such terms, which then weigh as many times more
+    path_decay: Probability = 0.01  # how fast the mean follows
+    path_share: Annotated[float, Field(gt=0, le=1)] = 0.5  # of the batch that the term is taken of

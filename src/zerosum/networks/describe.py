@@ -81,7 +81,7 @@ def describe(network: nn.Module, *inputs: Tensor) -> list[Layer]:
             handle.remove()
         for module, training in modes:
             module.training = training
-    return watch.rows
+    return watch.waiting(network) + watch.rows
 
 
 class _Watch:
@@ -105,8 +105,15 @@ class _Watch:
     def note_own(self, name: str, module: nn.Module) -> None:
         """Parameters that a module holds beside its layers, such as a learned constant."""
         for key, value in module.named_parameters(recurse=False):
-            shape, full = tuple(value.shape), f"{name}.{key}".lstrip(".")
-            self.rows.append(Layer(name=full, kind="parameter", output=shape, parameters=self.count([value])))
+            self.rows.append(self.own(f"{name}.{key}".lstrip("."), value))
+
+    def own(self, name: str, value: nn.Parameter) -> Layer:
+        return Layer(name=name, kind="parameter", output=tuple(value.shape), parameters=self.count([value]))
+
+    def waiting(self, network: nn.Module) -> list[Layer]:
+        """The parameters of layers that did not run, such as those of the smaller sizes of a network that has grown."""
+        left = ((name, value) for name, value in network.named_parameters() if id(value) not in self.counted)
+        return [self.own(name, value) for name, value in left]
 
     def row(self, name: str, module: nn.Module, given: Tensor, output: Tensor, follows: bool) -> Layer:
         kernel = stride = None

@@ -1,0 +1,128 @@
+"""Generators in two halves: a mapping network from z to w, and a synthesis that takes one w for each of its layers.
+
+Karras et al. 2019 (StyleGAN, arXiv 1812.04948): the mapping network (section 2), mixing regularization (3.1), and
+truncation towards the mean of w (appendix B). Classes, which the paper has none of, enter as in 2006.06676: an
+embedding beside z, both normalized.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from zerosum.networks.equalized import EqualLinear, leaky, pixel_norm
+from zerosum.networks.layers import mean_over_ranks, one_hot
+from zerosum.types import Domain
+
+MAPPING_RATE = 0.01  # of the mapping network's learning by that of the rest
+W_DECAY = 0.995  # of the running mean of w, a batch
+
+
+class Mapping(nn.Module):
+    """z (N, z_dim), y (N,) to w (N, w_dim): z over its length, `depth` linear maps, each followed by LeakyReLU."""
+
+    def __init__(self, domain: Domain, z_dim: int, w_dim: int, depth: int) -> None:
+        super().__init__()
+        self.classes = domain.classes
+        self.embed = None if domain.classes is None else EqualLinear(domain.classes, z_dim, gain=domain.classes**0.5)
+        inputs = z_dim if domain.classes is None else 2 * z_dim
+        sizes = [inputs, *[w_dim] * depth]
+        self.layers = nn.ModuleList(EqualLinear(before, after, rate=MAPPING_RATE) for before, after in pairwise(sizes))
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        x = pixel_norm(z)
+        if self.embed is not None:
+            assert y is not None
+            x = torch.cat([x, pixel_norm(self.embed(one_hot(y, self.embed.in_features, z.dtype)))], dim=1)
+        for layer in self.layers:
+            x = leaky(layer(x))
+        return x
+
+
+class Styled(nn.Module):
+    """A generator by styles. A subclass has `styles`, how many layers take a w, and `synthesize`.
+
+    forward: z (N, z_dim), y (N,) to images; in training the running mean of w follows, and a part of the batches is
+    drawn from two z each, the second from a random layer on.
+    """
+
+    w_mean: Tensor
+    styles: int
+
+    def begin(self, domain: Domain, z_dim: int, w_dim: int, depth: int, mixing: float) -> None:
+        """What the two halves need; called by a subclass when it is built."""
+        self.z_dim, self.w_dim, self.mixing = z_dim, w_dim, mixing
+        self.mapping = Mapping(domain, z_dim, w_dim, depth)
+        self.register_buffer("w_mean", torch.zeros(w_dim))
+
+    @property
+    def acting(self) -> int:
+        """How many of the layers take part by now."""
+        return self.styles
+
+    def map(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """w (N, w_dim)."""
+        w: Tensor = self.mapping(z, y)
+        return w
+
+    def synthesize(self, ws: Tensor) -> Tensor:
+        """Images of ws (N, styles, w_dim)."""
+        raise NotImplementedError
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        w = self.map(z, y)
+        ws = w[:, None].expand(-1, self.styles, -1)
+        if self.training:
+            self.follow(w)
+            ws = self.mixed(ws, z, y)
+        return self.synthesize(ws)
+
+    @torch.no_grad()
+    def follow(self, w: Tensor) -> None:
+        """Let the mean of w follow a batch."""
+        self.w_mean.lerp_(mean_over_ranks(w.detach().mean(dim=0)).to(self.w_mean.dtype), 1 - W_DECAY)
+
+    def mixed(self, ws: Tensor, z: Tensor, y: Tensor | None) -> Tensor:
+        """The styles with those of another z from a random layer on, in a share `mixing` of all batches."""
+        if self.acting < 2 or torch.rand(()).item() >= self.mixing:
+            return ws
+        first = int(torch.randint(1, self.acting, ()).item())
+        other = self.map(torch.randn_like(z), y)
+        return torch.cat([ws[:, :first], other[:, None].expand(-1, self.styles - first, -1)], dim=1)
+
+    def truncated(self, w: Tensor, psi: float) -> Tensor:
+        """w nearer to the mean: psi of the way from there; 1 leaves it, 0 is the mean itself."""
+        return torch.lerp(self.w_mean.to(w), w, psi)
+
+
+class Noise(nn.Module):
+    """(N, C, H, H) plus noise of one channel times learned factors, C of them or one; in eval mode always the same."""
+
+    fixed: Tensor
+
+    def __init__(self, factors: int, side: int) -> None:
+        super().__init__()
+        self.factors = nn.Parameter(torch.zeros(factors))
+        self.register_buffer("fixed", torch.randn(1, 1, side, side))
+
+    def forward(self, x: Tensor) -> Tensor:
+        noise = torch.randn_like(x[:, :1]) if self.training else self.fixed.to(x.dtype)
+        return torch.addcmul(x, noise, self.factors.view(1, -1, 1, 1))
+
+
+class ClassLogit(nn.Module):
+    """features (N, F), y (N,) to logits (N,): one number, or, with classes, the product with that of the class."""
+
+    def __init__(self, domain: Domain, features: int) -> None:
+        super().__init__()
+        self.classes = domain.classes
+        self.end = EqualLinear(features, domain.classes or 1, gain=1)
+
+    def forward(self, features: Tensor, y: Tensor | None = None) -> Tensor:
+        logits: Tensor = self.end(features)
+        if self.classes is None:
+            return logits.squeeze(1)
+        assert y is not None
+        return torch.sum(logits * one_hot(y, self.classes, logits.dtype), dim=1)
