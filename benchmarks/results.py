@@ -239,12 +239,18 @@ def fleet(run: Path) -> dict[str, Any]:
     }
 
 
+def held() -> bool:
+    """Whether torch has been told to leave AVX-512 alone, as by ATEN_CPU_CAPABILITY=avx2."""
+    return os.environ.get("ATEN_CPU_CAPABILITY") == "avx2"
+
+
 def machine() -> str:
     """The processor's name, whether it has AVX-512, and the number of processors of this machine."""
     try:
         told = Path("/proc/cpuinfo").read_text()
         name = next(line.partition(":")[2].strip() for line in told.splitlines() if line.startswith("model name"))
-        name += f" with {WIDE}" if "avx512f" in told else ""
+        if "avx512f" in told:
+            name += f" with {WIDE}, held to AVX2" if held() else f" with {WIDE}"
     except (OSError, StopIteration):
         name = platform.processor() or platform.machine()
     return f"{name}, {os.cpu_count()} processors"

@@ -3,10 +3,12 @@
     python benchmarks/speed.py                      every race that is not there yet, then the operators and the chores
     python benchmarks/speed.py dcgan-lite mlp       these races anew
     python benchmarks/speed.py --chores             what a user waits for, anew
+    ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 python benchmarks/speed.py dcgan-lite
+                                                    the same of a processor that has more, held to AVX2: a section apart
 
 Run it on a machine that does nothing else. Contestants take turns in processes of their own, at least seven each, with
 a warm-up that is not counted; the Keras script takes part where TensorFlow is installed (`pip install tensorflow-cpu`).
-Each result is kept in docs/benchmarks/speed.json as soon as it is there. MNIST and the anime faces are read from
+Each result is kept in docs/benchmarks/speed.json (speed-avx2.json) as soon as it is there. MNIST and the anime faces are read from
 ZEROSUM_DATA.
 """
 
@@ -24,7 +26,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from results import machine
+from results import held, machine
 from sections import FOLDER, write_section
 from zerosum.bench import speed
 from zerosum.bench.plain import LOOPS
@@ -32,7 +34,8 @@ from zerosum.data import open_dataset
 
 ROUNDS, SECONDS = 7, 10.0
 TARGETS = {"dcgan-lite": 2.0, "mlp": 1.5, "dcgan-smooth": 1.5, "dcgan-faces": 1.5, "dcgan-k2": 5.0}
-KEPT = FOLDER / "speed.json"
+NAME = "speed-avx2" if held() else "speed"
+KEPT = FOLDER / f"{NAME}.json"
 
 
 def main() -> None:
@@ -50,12 +53,12 @@ def main() -> None:
         print(name, flush=True)
         found = speed.run_race(name, rounds=ROUNDS, seconds=SECONDS, threads=told.threads)
         about["races"][name] = found.to_dict()
-        write_section("speed", about, section(about))
-    if told.chores or "chores" not in about:
+        write_section(NAME, about, section(about))
+    if told.chores or not ("chores" in about or held()):
         about["operators"] = speed.operators("dcgan-lite", told.threads)
         found_chores = speed.chores(samples=50_000, judged=10_000, threads=told.threads, tell=print)
         about["chores"] = [vars(chore) for chore in (*found_chores, *reading(told.threads))]
-    write_section("speed", about, section(about))
+    write_section(NAME, about, section(about))
 
 
 def reading(threads: int) -> Iterator[speed.Chore]:
@@ -76,7 +79,7 @@ def reading(threads: int) -> Iterator[speed.Chore]:
 def section(about: dict[str, Any]) -> list[str]:
     """The section of docs/benchmarks.md."""
     lines = [
-        "## How fast training is",
+        "## The same, held to AVX2" if held() else "## How fast training is",
         "",
         f"`python benchmarks/speed.py` on {about['machine']}, torch {about['torch']}, {about['threads']} threads: "
         f"images a second, medians of {ROUNDS} turns of about {SECONDS:g} seconds each (slowest and fastest turn), the "
