@@ -8,8 +8,8 @@
 
 Run it on a machine that does nothing else. Contestants take turns in processes of their own, at least seven each, with
 a warm-up that is not counted; the Keras script takes part where TensorFlow is installed (`pip install tensorflow-cpu`).
-Each result is kept in docs/benchmarks/speed.json (speed-avx2.json) as soon as it is there. MNIST and the anime faces are read from
-ZEROSUM_DATA.
+Each result is kept in docs/benchmarks/speed.json (speed-avx2.json) as soon as it is there. MNIST and the anime faces
+are read from ZEROSUM_DATA.
 """
 
 from __future__ import annotations

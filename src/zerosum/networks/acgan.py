@@ -15,6 +15,8 @@ from zerosum.networks.convolution import Conv2d, ConvTranspose2d
 from zerosum.networks.layers import (
     BatchNorm,
     Dropout,
+    Flatten,
+    Unflatten,
     dcgan_init,
     one_hot,
     output_activation,
@@ -39,7 +41,7 @@ class AcganGenerator(nn.Module):
         layers: list[nn.Module] = [
             nn.Linear(z_dim + self.classes, channels * size * size),
             nn.ReLU(),
-            nn.Unflatten(1, (channels, size, size)),
+            Unflatten(1, (channels, size, size)),
         ]
         while 2 * size < domain.size:
             layers += [
@@ -72,7 +74,7 @@ class AcganDiscriminator(nn.Module):
             layers.append(Conv2d(channels, times * width, 3, stride, 1, bias=index == 0))
             channels, size = times * width, (size - 1) // stride + 1
             layers += [*([BatchNorm(channels)] if index else []), nn.LeakyReLU(0.2), Dropout(dropout)]
-        self.layers = nn.Sequential(*layers, nn.Flatten())
+        self.layers = nn.Sequential(*layers, Flatten())
         self.source = nn.Linear(channels * size * size, 1)
         self.classifier = nn.Linear(channels * size * size, classes)
         dcgan_init(self)

@@ -17,7 +17,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from zerosum.networks import NETWORKS
 from zerosum.networks.conditioning import VectorNorm
 from zerosum.networks.convolution import Conv2d
-from zerosum.networks.layers import require_classes, require_images
+from zerosum.networks.layers import require_classes, require_images, to_maps
 from zerosum.networks.resnet import ResnetDiscriminator, Shape, UpBlock, to_image, up_blocks
 from zerosum.networks.spectral import spectral_norm
 from zerosum.types import Domain
@@ -53,7 +53,7 @@ class BigganGenerator(nn.Module):
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         assert y is not None, "a conditional generator is called with labels"
         parts, embedded = list(torch.split(z, self.part, dim=1)), self.embed(y)
-        x = self.start(parts.pop(0)).view(-1, *self.grid)
+        x = to_maps(self.start(parts.pop(0)), self.grid)
         for block in self.blocks:
             x = block(x, torch.cat([embedded, parts.pop(0)], dim=1)) if isinstance(block, UpBlock) else block(x)
         images: Tensor = self.end(x)

@@ -13,8 +13,10 @@ from torch.nn import functional as F
 from zerosum.networks import NETWORKS
 from zerosum.networks.layers import (
     Dropout,
+    Flatten,
     SameConv,
     SameConvTranspose,
+    Unflatten,
     keras_init,
     output_activation,
     require_images,
@@ -61,7 +63,7 @@ class DcganK2Generator(nn.Module):
         self.layers = nn.Sequential(
             nn.Linear(z_dim, 7 * 7 * 64),
             nn.LeakyReLU(SLOPE),
-            nn.Unflatten(1, (64, 7, 7)),
+            Unflatten(1, (64, 7, 7)),
             SameConvTranspose(64, 64, 3, 2),
             nn.LeakyReLU(SLOPE),
             SameConvTranspose(64, 32, 3, 2),
@@ -89,7 +91,7 @@ class DcganK2Discriminator(nn.Module):
             Dropout(dropout),
             SameConv(32, 64, 3, 2),
             nn.LeakyReLU(SLOPE),
-            nn.Flatten(),
+            Flatten(),
             nn.Linear(7 * 7 * 64, 1),
         )
         keras_init(self)

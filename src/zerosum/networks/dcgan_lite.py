@@ -14,8 +14,10 @@ from zerosum.networks.layers import (
     KERAS_MOMENTUM,
     BatchNorm,
     Dropout,
+    Flatten,
     SameConv,
     SameConvTranspose,
+    Unflatten,
     keras_init,
     output_activation,
     require_images,
@@ -40,7 +42,7 @@ class DcganLiteGenerator(nn.Module):
         layers: list[nn.Module] = [
             nn.Linear(z_dim, 7 * 7 * width),
             nn.LeakyReLU(0.2),
-            nn.Unflatten(1, (width, 7, 7)),
+            Unflatten(1, (width, 7, 7)),
         ]
         for _ in range(2):
             layers += [SameConvTranspose(width, width, 4, 2), *_norm(width, batch_norm), nn.LeakyReLU(0.2)]
@@ -63,7 +65,7 @@ class DcganLiteDiscriminator(nn.Module):
         for inputs in (domain.channels, width):
             layers += [SameConv(inputs, width, 3, 2), *_norm(width, batch_norm)]
             layers += [nn.LeakyReLU(0.2), Dropout(dropout)]
-        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(7 * 7 * width, 1))
+        self.layers = nn.Sequential(*layers, Flatten(), nn.Linear(7 * 7 * width, 1))
         keras_init(self)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:

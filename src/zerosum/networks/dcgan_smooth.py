@@ -14,8 +14,10 @@ from zerosum.networks.layers import (
     KERAS_MOMENTUM,
     BatchNorm,
     Dropout,
+    Flatten,
     SameConv,
     SameConvTranspose,
+    Unflatten,
     keras_init,
     output_activation,
     require_images,
@@ -36,7 +38,7 @@ class DcganSmoothGenerator(nn.Module):
         self.layers = nn.Sequential(
             nn.Linear(z_dim, 7 * 7 * 512),
             nn.ReLU(),
-            nn.Unflatten(1, (512, 7, 7)),
+            Unflatten(1, (512, 7, 7)),
             BatchNorm(512, eps=KERAS_EPS, momentum=KERAS_MOMENTUM),
             nn.LeakyReLU(0.2),
             SameConvTranspose(512, 256, 3, 2, bias=False),
@@ -69,7 +71,7 @@ class DcganSmoothDiscriminator(nn.Module):
             nn.LeakyReLU(0.2),
             SameConv(256, 128, 3),
             nn.LeakyReLU(0.2),
-            nn.Flatten(),
+            Flatten(),
             nn.Linear(7 * 7 * 128, 1),
         )
         keras_init(self)

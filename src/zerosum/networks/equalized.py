@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zerosum.networks.convolution import Conv2d
+from zerosum.networks.convolution import Conv2d, convolve
 
 SLOPE = 0.2
 LEAKY = math.sqrt(2)  # He's gain as these papers take it, for a slope of 0
@@ -59,10 +59,11 @@ class EqualConv2d(Conv2d):
             nn.init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
-        weight = self.weight * self.scale
+        weight, padding = self.weight * self.scale, int(self.padding[0])
         if self.halves:
-            return F.conv2d(input, smeared(weight), self.bias, 2, self.padding)
-        return F.conv2d(input, weight, self.bias, self.stride, self.padding)
+            return convolve(input, smeared(weight), self.bias, stride=2, padding=padding)
+        folds = self.folds and self.in_channels <= self.out_channels  # it is the gradient towards few that folds
+        return convolve(input, weight, self.bias, stride=self.stride[0], padding=padding, folds=folds)
 
 
 def smeared(weight: Tensor) -> Tensor:

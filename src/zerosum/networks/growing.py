@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.networks.equalized import EqualConv2d, EqualLinear, MinibatchStd, leaky
-from zerosum.networks.layers import require_images
+from zerosum.networks.layers import flat, require_images
 from zerosum.networks.resample import enlarge, shrink
 from zerosum.networks.styled import ClassLogit
 from zerosum.types import Domain
@@ -115,6 +115,6 @@ class GrowingDiscriminator(Growing):
             h = self.blocks[number](h)
             if number == level - 1 and fade < 1:
                 h = torch.lerp(leaky(self.from_image[number](shrink(x, self.side // 2))), h, fade)
-        h = leaky(self.whole(leaky(self.conv(self.deviation(h))).flatten(1)))
+        h = leaky(self.whole(flat(leaky(self.conv(self.deviation(h))))))
         logits: Tensor = self.end(h, y)
         return logits

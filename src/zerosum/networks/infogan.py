@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from zerosum.errors import UserError
 from zerosum.networks import NETWORKS
 from zerosum.networks.convolution import Conv2d, ConvTranspose2d
-from zerosum.networks.layers import BatchNorm, one_hot, output_activation, require_images
+from zerosum.networks.layers import BatchNorm, Flatten, Unflatten, one_hot, output_activation, require_images
 from zerosum.types import Domain
 
 SIZES = (28, 32, 64)
@@ -37,7 +37,7 @@ class InfoganGenerator(nn.Module):
         self.layers = nn.Sequential(
             *(nn.Linear(self.z_dim, units, bias=False), BatchNorm(units), nn.ReLU()),
             *(nn.Linear(units, 2 * width * grid * grid, bias=False), BatchNorm(2 * width * grid * grid), nn.ReLU()),
-            nn.Unflatten(1, (2 * width, grid, grid)),
+            Unflatten(1, (2 * width, grid, grid)),
             *(ConvTranspose2d(2 * width, width, 4, 2, 1, bias=False), BatchNorm(width), nn.ReLU()),
             *(ConvTranspose2d(width, domain.channels, 4, 2, 1), output_activation(domain)),
         )
@@ -67,7 +67,7 @@ class InfoganDiscriminator(nn.Module):
         grid, units = domain.size >> HALVINGS, 16 * width
         self.layers = nn.Sequential(
             *(Conv2d(domain.channels, width, 4, 2, 1), nn.LeakyReLU(0.1)),
-            *(Conv2d(width, 2 * width, 4, 2, 1, bias=False), BatchNorm(2 * width), nn.LeakyReLU(0.1), nn.Flatten()),
+            *(Conv2d(width, 2 * width, 4, 2, 1, bias=False), BatchNorm(2 * width), nn.LeakyReLU(0.1), Flatten()),
             *(nn.Linear(2 * width * grid * grid, units, bias=False), BatchNorm(units), nn.LeakyReLU(0.1)),
         )
         self.source = nn.Linear(units, 1)

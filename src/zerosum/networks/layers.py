@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zerosum.errors import UserError
+from zerosum.networks.adjoint import channels_last
 from zerosum.networks.convolution import Conv2d, ConvTranspose2d
 from zerosum.types import Domain
 
@@ -138,6 +139,41 @@ def require_classes(domain: Domain, network: str) -> int:
 def one_hot(y: Tensor, classes: int, dtype: torch.dtype) -> Tensor:
     """(N,) labels as (N, classes) rows of zeros with a one."""
     return (y[:, None] == torch.arange(classes, device=y.device)).to(dtype)
+
+
+class _Flat(torch.autograd.Function):
+    """(N, C, H, W) to (N, C H W); the gradient comes back channels-last, as what it meets there lies."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.shape = x.shape
+        return x.flatten(1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return channels_last(gradients[0].view(ctx.shape))
+
+
+flat: Callable[[Tensor], Tensor] = _Flat.apply
+
+
+def to_maps(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """(N, C H W) to (N, C, H, W), channels-last."""
+    return channels_last(x.view(-1, *shape))
+
+
+class Flatten(nn.Flatten):
+    """`flat` as a layer."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return flat(input)
+
+
+class Unflatten(nn.Unflatten):
+    """`to_maps` as a layer."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return channels_last(super().forward(input))
 
 
 class Dropout(nn.Dropout):

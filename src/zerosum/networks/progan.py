@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from zerosum.networks import NETWORKS
 from zerosum.networks.equalized import LEAKY, EqualConv2d, EqualLinear, leaky, pixel_norm
 from zerosum.networks.growing import SIZES, Growing, GrowingDiscriminator
-from zerosum.networks.layers import require_images
+from zerosum.networks.layers import require_images, to_maps
 from zerosum.networks.resample import enlarge
 from zerosum.types import Domain
 
@@ -51,13 +51,14 @@ class ProganGenerator(Growing):
         super().__init__(domain.size)
         self.z_dim, self.domain = z_dim, domain
         maps = self.maps(width)
+        self.map = (maps[0], self.first, self.first)
         self.start = EqualLinear(z_dim, maps[0] * self.first**2, gain=LEAKY / 4)
         self.conv = EqualConv2d(maps[0], maps[0], 3)
         self.blocks = nn.ModuleList(map(UpBlock, maps, maps[1:]))
         self.to_image = nn.ModuleList(EqualConv2d(own, domain.channels, 1, gain=1) for own in maps)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        x = self.start(pixel_norm(z)).view(len(z), -1, self.first, self.first)
+        x = to_maps(self.start(pixel_norm(z)), self.map)
         x = before = pixel_norm(leaky(self.conv(pixel_norm(leaky(x)))))
         for block in self.blocks[: self.level[0]]:
             before, x = x, block(x)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
 from zerosum.networks.convolution import Conv2d, ConvTranspose2d
-from zerosum.networks.layers import BatchNorm, output_activation, require_images
+from zerosum.networks.layers import BatchNorm, Flatten, output_activation, require_images, to_maps
 from zerosum.types import Domain
 
 SIZES = tuple(range(28, 65, 4))
@@ -45,7 +45,7 @@ class QuickGenerator(nn.Module):
         if self.embed is not None:
             assert y is not None
             z = torch.cat([z, self.embed(y)], dim=1)
-        images: Tensor = self.layers(self.start(z).view(-1, *self.shape))
+        images: Tensor = self.layers(to_maps(self.start(z), self.shape))
         return images
 
 
@@ -65,7 +65,7 @@ class QuickDiscriminator(nn.Module):
             wide, kernel = width << min(index, 2), 4 if index < 2 else 3
             layers += [Conv2d(channels, wide, kernel, stride=2, padding=1), nn.LeakyReLU(0.2)]
             channels, size, index = wide, (size + 2 - kernel) // 2 + 1, index + 1
-        self.layers = nn.Sequential(*layers, nn.Flatten())
+        self.layers = nn.Sequential(*layers, Flatten())
         features = channels * size * size
         self.end = nn.Linear(features, 1)
         self.embed = None if domain.classes is None else nn.Embedding(domain.classes, features)

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from zerosum.networks.convolution import convolve
+
 
 @cache
 def _binomial(taps: int) -> tuple[float, ...]:
@@ -29,7 +31,7 @@ def binomial(x: Tensor, taps: int) -> Tensor:
 
 def blur(x: Tensor) -> Tensor:
     """(N, C, H, W) filtered by [1, 2, 1] both ways, zeros beyond the border."""
-    return F.conv2d(x, binomial(x, 3), padding=1, groups=x.shape[1])
+    return convolve(x, binomial(x, 3), padding=1, groups=x.shape[1])
 
 
 def upsample(x: Tensor) -> Tensor:
@@ -39,7 +41,7 @@ def upsample(x: Tensor) -> Tensor:
 
 def downsample(x: Tensor) -> Tensor:
     """(N, C, H, W) to (N, C, H / 2, W / 2): filtered by [1, 3, 3, 1], every second pixel; zeros beyond the border."""
-    return F.conv2d(x, binomial(x, 4), stride=2, padding=1, groups=x.shape[1])
+    return convolve(x, binomial(x, 4), stride=2, padding=1, groups=x.shape[1])
 
 
 def shrink(x: Tensor, side: int) -> Tensor:

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from zerosum.networks.conditioning import ClassNorm, Projection
 from zerosum.networks.convolution import Conv2d
-from zerosum.networks.layers import BatchNorm, output_activation, require_images
+from zerosum.networks.layers import BatchNorm, output_activation, require_images, to_maps
 from zerosum.networks.spectral import spectral_norm
 from zerosum.types import Domain
 
@@ -178,7 +178,7 @@ class ResnetGenerator(nn.Module):
         self.end = to_image(shape.up[-1] * width, domain, wrap)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        x = self.start(z).view(-1, *self.grid)
+        x = to_maps(self.start(z), self.grid)
         for block in self.blocks:
             x = block(x, y) if isinstance(block, UpBlock) else block(x)
         images: Tensor = self.end(x)

@@ -11,12 +11,12 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from zerosum.networks import NETWORKS
+from zerosum.networks.convolution import convolve, spread
 from zerosum.networks.equalized import EqualConv2d, EqualLinear, MinibatchStd, leaky
 from zerosum.networks.growing import SIZES, channels, doublings, first_side
-from zerosum.networks.layers import require_images
+from zerosum.networks.layers import flat, require_images
 from zerosum.networks.resample import binomial, downsample, upsample
 from zerosum.networks.styled import ClassLogit, Noise, Styled
 from zerosum.types import Domain
@@ -33,8 +33,8 @@ class Doubling(nn.ConvTranspose2d):
         nn.init.normal_(self.weight)
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
-        x = F.conv_transpose2d(input, self.weight * self.scale, stride=2)  # the side is 2H + 1
-        return F.conv2d(x, 4 * binomial(x, 4), padding=1, groups=x.shape[1])
+        x = spread(input, self.weight * self.scale, stride=2)  # the side is 2H + 1
+        return convolve(x, 4 * binomial(x, 4), padding=1, groups=x.shape[1])
 
 
 class Modulated(nn.Module):
@@ -158,7 +158,7 @@ class ResidualDown(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         h = gained(self.conv1(x))
-        h = F.conv2d(h, binomial(h, 4), padding=2, groups=h.shape[1])  # the side is H + 1
+        h = convolve(h, binomial(h, 4), padding=2, groups=h.shape[1])  # the side is H + 1
         deeper: Tensor = gained(self.conv2(h)) + self.skip(downsample(x))
         return deeper / math.sqrt(2)
 
@@ -182,6 +182,6 @@ class Stylegan2Discriminator(nn.Module):
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         h = self.blocks(gained(self.from_image(x)))
         h = gained(self.conv(self.deviation(h)))
-        h = gained(self.whole(h.flatten(1)))
+        h = gained(self.whole(flat(h)))
         logits: Tensor = self.end(h, y)
         return logits
