@@ -291,3 +291,11 @@ def test_the_readme_has_the_table_of_recipes() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     table = readme.partition("with `zerosum recipes` -->\n")[2].partition("\n<!-- /recipes")[0]
     assert table.splitlines() == lines, "the table should be:\n" + "\n".join(lines)
+
+
+def test_one_image_is_nothing_to_learn_from(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path.parent / f"{tmp_path.name}-one"
+    folder.mkdir()
+    Image.new("RGB", (32, 32), "red").save(folder / "red.png")
+    told = fails(capsys, f"train quick --data folder:{folder} --steps 1 --out run -q")
+    assert "has one sample to train on: a game needs at least two" in told

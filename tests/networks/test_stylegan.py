@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from zerosum.errors import UserError
 from zerosum.networks import build
 from zerosum.networks.styled import Noise, Styled
 from zerosum.networks.stylegan import StyleganGenerator, adain
@@ -148,6 +149,12 @@ def test_mixed_styles_are_those_of_one_z_and_from_some_layer_on_of_another(name:
         torch.testing.assert_close(ws[:, first:], ws[:, first : first + 1].expand(-1, G.styles - first, -1))
         firsts.add(first)
     assert firsts == set(range(1, G.styles))
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5, math.nan])
+def test_a_share_of_mixed_batches_beyond_all_of_them_is_refused(share: float) -> None:
+    with pytest.raises(UserError, match="expected the share of mixed batches, 0 to 1"):
+        StyleganGenerator(SMALL, width=4, mixing=share)
 
 
 def test_the_share_of_mixed_batches_is_the_papers_nine_tenths() -> None:

@@ -49,7 +49,11 @@ def find_data(recipe: Recipe, source: str | None) -> Dataset:
         raise UserError(f"{wanted} is made of points, which have no size: leave --size out")
     if recipe.classes == "required" and dataset.classes is None:
         raise UserError(f"{recipe.name} needs classes, and {wanted} has none: put each class into a folder of its own")
-    return dataset if recipe.only_class is None else one_class(dataset, recipe.only_class, recipe)
+    if recipe.only_class is not None:
+        dataset = one_class(dataset, recipe.only_class, recipe)
+    if len(dataset.train) < 2:
+        raise UserError(f"{dataset.name} has one sample to train on: a game needs at least two, add some")
+    return dataset
 
 
 def one_class(dataset: Dataset, name: str, recipe: Recipe) -> Dataset:

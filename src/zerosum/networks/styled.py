@@ -12,6 +12,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from zerosum.errors import UserError
 from zerosum.networks.equalized import EqualLinear, leaky, pixel_norm
 from zerosum.networks.layers import mean_over_ranks, one_hot
 from zerosum.types import Domain
@@ -52,7 +53,9 @@ class Styled(nn.Module):
     styles: int
 
     def begin(self, domain: Domain, z_dim: int, w_dim: int, depth: int, mixing: float) -> None:
-        """What the two halves need; called by a subclass when it is built."""
+        """What the two halves need; called by a subclass when it is built. `UserError` for a share beyond 1."""
+        if not 0 <= mixing <= 1:
+            raise UserError(f"mixing is {mixing:g}; expected the share of mixed batches, 0 to 1")
         self.z_dim, self.w_dim, self.mixing = z_dim, w_dim, mixing
         self.mapping = Mapping(domain, z_dim, w_dim, depth)
         self.register_buffer("w_mean", torch.zeros(w_dim))

@@ -1,0 +1,137 @@
+"""What a step of each recipe costs at its own width: docs/benchmarks.md's section on costs.
+
+    python benchmarks/costs.py             every row that is not there yet
+    python benchmarks/costs.py sngan       these rows anew
+
+Run it on a machine that does nothing else. A row is a process of its own: steps of the recipe on MNIST, at 32 pixels
+where the recipe can, networks that grow at their full size, in turns with the same steps on torch's own paths (no
+folds, no maps of our own when a convolution is differentiated twice); and the most memory that the process held.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+
+from results import machine
+from sections import FOLDER, write_section
+from zerosum import recipes
+from zerosum.api.assemble import assemble, settle
+from zerosum.bench.race import environment
+from zerosum.data import open_dataset
+from zerosum.engine.engine import Engine
+from zerosum.engine.plan import Plan
+from zerosum.engine.training import Training
+from zerosum.networks.convolution import as_torch_does
+from zerosum.spec import Recipe
+
+KEPT = FOLDER / "costs.json"
+TURNS, SECONDS = 3, 3.0
+HEAVY, FEW = 10_000_000, 4  # a recipe of more parameters is measured at this batch
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", nargs="*", help="recipes")
+    parser.add_argument("--row", help=argparse.SUPPRESS)  # a process of this script for one row
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    told = parser.parse_args()
+    if told.row:
+        print(json.dumps(measure(told.row, told.threads)))
+        return
+    about: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {"rows": {}}
+    about |= {"machine": machine(), "torch": torch.__version__, "threads": told.threads}
+    for name in told.rows or [name for name in recipes.names() if recipes.recipe(name).kind != "points"]:
+        if name not in about["rows"] or told.rows:
+            print(name, flush=True)
+            command = [sys.executable, __file__, "--threads", str(told.threads), "--row", name]
+            done = subprocess.run(command, check=True, env=environment(told.threads), stdout=subprocess.PIPE, text=True)
+            about["rows"][name] = json.loads(done.stdout)
+            write_section("costs", about, section(about))
+    write_section("costs", about, section(about))
+
+
+def measure(name: str, threads: int) -> dict[str, Any]:
+    """Images a second of each turn, ours and torch's, the parameters of both networks, and the memory in MiB."""
+    torch.set_num_threads(threads)
+    told = recipes.recipe(name)
+    size = 32 if 32 in told.sizes else told.size or (told.sizes or (28,))[0]
+    changes: dict[str, Any] = {"size": size, "data": "mnist"}
+    if told.game.kind == "growing":
+        changes |= {"growth": 99.0, "stages": [], "steps": 100_000}
+    told = told.override({key: value for key, value in changes.items() if key != "size" or told.kind == "images"})
+    training = begun(told)
+    count = sum(value.numel() for weights in training.game.weights.values() for value in weights)
+    if count > HEAVY and told.batch > FEW:
+        told = told.override({"batch": FEW})
+        training = begun(told)
+    period = math.lcm(*(int(getattr(told.game, key, 1)) for key in ("penalty_every", "path_every", "d_every")))
+    turns: dict[str, list[float]] = {"ours": [], "torch": []}
+    for turn in range(TURNS + 1):
+        for kind, way in (("ours", nullcontext), ("torch", as_torch_does)):
+            with way():
+                rate = told.batch * speed(training, period)
+            if turn:  # the first is a warm-up
+                turns[kind].append(rate)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"size": size, "batch": told.batch, "parameters": count, "turns": turns, "memory": round(memory)}
+
+
+def begun(told: Recipe) -> Training:
+    data = open_dataset("mnist", size=told.size, sizes=told.sizes, channels=told.channels)
+    told = settle(told, data)
+    return assemble(told, data, Engine("cpu"), Plan.of(told, len(data.train)))
+
+
+def speed(training: Training, period: int) -> float:
+    """Steps a second over some seconds, by whole periods."""
+    steps, start = 0, time.perf_counter()
+    while not steps or time.perf_counter() - start < SECONDS:
+        for _ in range(period):
+            training.take_step(observe=False)
+        steps += period
+    return steps / (time.perf_counter() - start)
+
+
+def section(about: dict[str, Any]) -> list[str]:
+    lines = [
+        "## What each recipe costs",
+        "",
+        f"`python benchmarks/costs.py` on {about['machine']}, torch {about['torch']}, {about['threads']} threads: a "
+        "step of each recipe at its own width, images a second (slowest and fastest turn), and how many times as fast "
+        f"that is as the same step on torch's own paths. Recipes of more than {HEAVY // 10**6} million parameters, of "
+        f"both networks together, are measured at a batch of {FEW}.",
+        "",
+        "| recipe | pixels | batch | parameters | images/s | times torch's paths | MiB |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, row in sorted(about["rows"].items()):
+        ours, plain = row["turns"]["ours"], row["turns"]["torch"]
+        times = statistics.median(ours) / statistics.median(plain)
+        lines.append(
+            f"| `{name}` | {row['size']} | {row['batch']} | {row['parameters'] / 1e6:.1f} M | {said(ours)} | "
+            f"{times:.2f} | {row['memory']:,} |"
+        )
+    return lines
+
+
+def said(turns: list[float]) -> str:
+    """`142 (139-144)`."""
+    digits = 0 if min(turns) >= 10 else 1
+    middle, low, high = (f"{value:,.{digits}f}" for value in (statistics.median(turns), min(turns), max(turns)))
+    return f"{middle} ({low}-{high})"
+
+
+if __name__ == "__main__":
+    main()
