@@ -9,10 +9,9 @@ __version__ = "0.1.0"
 
 # What `zerosum.NAME` gives, and the module that it is imported from at the first use: torch is slow to import.
 _FACE = {
-    **dict.fromkeys(
-        ("Fleet", "Generator", "Run", "compare", "load", "open_run", "report", "resume", "sample", "train", "walk"),
-        "zerosum.api",
-    ),
+    **dict.fromkeys(("Fleet", "Generator", "Projected", "Run"), "zerosum.api"),
+    **dict.fromkeys(("compare", "load", "open_run", "report", "resume", "sample", "train", "walk"), "zerosum.api"),
+    **dict.fromkeys(("directions", "mix", "project"), "zerosum.api"),
     **dict.fromkeys(("Judgement", "evaluate"), "zerosum.api.judging"),
     **dict.fromkeys(("Player", "Recipe", "Rules", "Stage"), "zerosum.spec"),
     "AdversarialRules": "zerosum.games.rules",

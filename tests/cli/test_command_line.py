@@ -19,7 +19,16 @@ from zerosum.cli.app import app
 from zerosum.recipes import names, recipe
 
 ROOT = Path(__file__).resolve().parents[2]
-QUICK = ["--help", "--version", "recipes", "recipes --json", "data show digits", "train --help", "train dcgan-lit"]
+QUICK = [
+    "--help",
+    "--version",
+    "recipes",
+    "recipes --json",
+    "data show digits",
+    "train --help",
+    "project --help",
+    "train dcgan-lit",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -75,6 +75,9 @@ ONE_OF_EACH = {(case.recipe, len(case.domain.shape)): case for case in reversed(
 one_of_each = pytest.mark.parametrize("case", ONE_OF_EACH, ids=str)
 
 
+WITH_CLASSES = {case.recipe: case for case in reversed(CASES) if case.domain.classes is not None}.values()
+
+
 @functools.cache
 def z_dim(case: Case) -> int:
     network = case.network("G")
@@ -105,6 +108,14 @@ def test_one_sample_can_be_drawn_alone_in_eval_mode(case: Case) -> None:
     z, y = torch.randn(4, z_dim(case), dtype=torch.float64), case.labels(4)
     alone = G(z[1:2], None if y is None else y[1:2])
     torch.testing.assert_close(alone, G(z, y)[1:2], atol=1e-7, rtol=1e-7)
+
+
+@pytest.mark.parametrize("case", WITH_CLASSES, ids=str)
+def test_g_takes_a_mixture_of_classes_where_it_takes_labels(case: Case) -> None:
+    G, z, y = case.network("G").eval(), torch.randn(3, z_dim(case)), case.labels(3)
+    with torch.no_grad():
+        torch.testing.assert_close(G(z, torch.eye(3)[y]), G(z, y), atol=1e-5, rtol=1e-4)
+        assert G(z, torch.full((3, 3), 1 / 3)).isfinite().all()
 
 
 @one_of_each

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from zerosum.errors import UserError
+from zerosum.networks.conditioning import ClassEmbedding
 from zerosum.networks.dcgan_k2 import WideConv
 from zerosum.networks.layers import (
     BatchNorm,
@@ -181,6 +182,21 @@ def test_maxout_takes_the_largest_piece_of_each_unit() -> None:
 
 def test_one_hot_rows_have_their_one_at_the_label() -> None:
     assert one_hot(torch.tensor([2, 0]), 3, torch.float64).tolist() == [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+
+
+def test_a_mixture_of_classes_stays_as_it_is() -> None:
+    mixture = torch.tensor([[0.25, 0.75, 0.0]])
+    found = one_hot(mixture, 3, torch.float64)
+    assert (found.tolist(), found.dtype) == ([[0.25, 0.75, 0.0]], torch.float64)
+
+
+def test_an_embedding_of_a_mixture_is_the_mixture_of_the_classes_vectors() -> None:
+    table = ClassEmbedding(3, 2)
+    with torch.no_grad():
+        table.weight.copy_(torch.tensor([[1.0, 2.0], [3.0, 4.0], [-1.0, 8.0]]))
+    assert table(torch.tensor([2, 0])).tolist() == [[-1.0, 8.0], [1.0, 2.0]]
+    assert table(torch.tensor([[0.5, 0.25, 0.25], [0.0, 0.0, 1.0]])).tolist() == [[1.0, 4.0], [-1.0, 8.0]]
+    assert list(table.state_dict()) == ["weight"]
 
 
 @pytest.mark.parametrize("shape", [(6, 4), (6, 4, 5, 5)])

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from torch import nn
 
 from zerosum.errors import UserError
-from zerosum.sampling.walk import slerp, walk
+from zerosum.networks import build
+from zerosum.networks.styled import Styled
+from zerosum.recipes import recipe
+from zerosum.sampling.draw import class_labels, draw, latents
+from zerosum.sampling.grid import to_uint8
+from zerosum.sampling.latents import within
+from zerosum.sampling.walk import Way, slerp, walk
+from zerosum.types import Domain
 
 
 def rand(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -117,3 +124,101 @@ def test_walks_that_can_not_be_are_refused():
         next(walk(nn.Identity(), z_dim=2, seed=0))
     with pytest.raises(ValueError, match="1 labels for 2"):
         next(walk(Recorder(), z_dim=4, seed=0, walks=2, labels=np.zeros(1, np.int64)))
+
+
+def network(name: str, classes: int | None, **changes: object) -> nn.Module:
+    torch.manual_seed(0)
+    return build(recipe(name).override(changes).players["G"], Domain(shape=(1, 28, 28), classes=classes)).eval()
+
+
+def styled(classes: int | None = None) -> Styled:
+    G = network("stylegan2", classes, z_dim=8, w_dim=6, width=4, depth=2)
+    assert isinstance(G, Styled)
+    G.w_mean.copy_(torch.linspace(-1, 1, 6))
+    return G
+
+
+def seen_w(G: Styled, **how: object) -> list[torch.Tensor]:
+    """The w of each frame, (N, styles, w_dim)."""
+    seen, draws = [], G.synthesize
+
+    def watched(ws: torch.Tensor) -> torch.Tensor:
+        seen.append(ws.clone())
+        return draws(ws)
+
+    G.synthesize = watched  # type: ignore[method-assign]
+    list(walk(G, z_dim=8, seed=2, walks=3, **how))
+    return seen
+
+
+@torch.no_grad()
+def test_with_styles_a_walk_goes_straight_in_w():
+    G = styled()
+    seen = seen_w(G, keyframes=2, steps=4, psi=0.5)
+    w = G.map(torch.cat(list(latents(6, 8, seed=2)))).reshape(2, 3, 6)
+    w0, w1 = ((own + G.w_mean) / 2 for own in w)
+    shares = [0, 0.25, 0.5, 0.75, 1, 0.75, 0.5, 0.25]
+    for found, share in zip(seen, shares, strict=True):
+        torch.testing.assert_close(found, ((1 - share) * w0 + share * w1)[:, None].expand(-1, 6, -1))
+
+
+@torch.no_grad()
+def test_a_walk_in_z_can_be_asked_of_styles_too():
+    G = styled()
+    seen = seen_w(G, keyframes=2, steps=2, space="z")
+    z0, z1 = torch.cat(list(latents(6, 8, seed=2))).reshape(2, 3, 8)
+    torch.testing.assert_close(seen[1][:, 0], G.map(slerp(z0, z1, 0.5)))
+    torch.testing.assert_close(seen[2][:, 0], G.map(z1))
+
+
+def test_a_walk_in_z_is_truncated_where_it_is():
+    G, whole = Recorder(), Recorder()
+    list(walk(G, z_dim=4, seed=0, keyframes=2, steps=3, walks=2, psi=0.3))
+    list(walk(whole, z_dim=4, seed=0, keyframes=2, steps=3, walks=2))
+    for found, z in zip(G.z, whole.z, strict=True):
+        torch.testing.assert_close(found, within(z, 0.6))
+
+
+@pytest.mark.parametrize("name", ["quick", "cgan", "acgan", "biggan", "sngan", "r3gan", "stylegan2"])
+def test_a_morph_is_each_class_in_its_turn_and_neither_in_between(name):
+    widths = {"cgan": {}, "stylegan2": {"width": 4, "z_dim": 8, "w_dim": 6}, "r3gan": {"width": 16}}
+    G = network(name, 3, **widths.get(name, {"width": 8}))
+    with torch.no_grad():  # class-wise scales and shifts begin alike
+        for value in G.parameters():
+            value.add_(0.05 * torch.randn_like(value))
+    z_dim = int(G.z_dim)
+    z = next(latents(2, z_dim, seed=1))
+    way = Way(G, [(z, row.expand(2, -1)) for row in torch.eye(3)[[2, 0]]], 1.0, "cpu")
+    ends = [next(draw(G, 2, z_dim=z_dim, seed=1, labels=class_labels(2, 3, only))) for only in (2, 0)]
+    found = [to_uint8(way.images(index, t)).astype(int) for index, t in ((0, 0.0), (1, 0.0), (0, 0.5), (1, 0.5))]
+    assert np.abs(found[0] - ends[0]).max() <= 1
+    assert np.abs(found[1] - ends[1]).max() <= 1
+    assert np.abs(found[2] - found[3]).max() <= 1  # there and back
+    assert all(np.abs(found[2] - end).max() > 1 for end in ends)
+
+
+def test_a_morph_of_three_classes_is_a_closed_loop_from_one_z():
+    G = Recorder()
+    frames = list(walk(G, z_dim=4, seed=0, steps=2, walks=2, morph=torch.eye(4)[[3, 1, 0]]))
+    assert len(frames) == 6
+    assert all(torch.equal(z, G.z[0]) for z in G.z)
+    between = [[0, 0, 0, 1], [0, 0.5, 0, 0.5], [0, 1, 0, 0], [0.5, 0.5, 0, 0], [1, 0, 0, 0], [0.5, 0, 0, 0.5]]
+    assert [y.tolist() for y in G.y] == [[row] * 2 for row in between]
+
+
+@torch.no_grad()
+def test_with_styles_a_morph_goes_straight_between_the_classes_own_w():
+    G = styled(classes=3)
+    seen = seen_w(G, steps=2, morph=torch.eye(3)[[0, 2]])
+    z = next(latents(3, 8, seed=2))
+    w0, w2 = (G.map(z, torch.full((3,), label)) for label in (0, 2))
+    for found, expected in zip(seen, (w0, (w0 + w2) / 2, w2, (w0 + w2) / 2), strict=True):
+        torch.testing.assert_close(found[:, 5], expected)
+
+
+def test_w_of_a_generator_without_styles_and_psi_out_of_range_are_refused():
+    with pytest.raises(UserError, match="this generator has none, only z"):
+        next(walk(Recorder(), z_dim=4, seed=0, space="w"))
+    for psi in (-0.1, 1.1, math.nan):
+        with pytest.raises(UserError, match="psi is"):
+            next(walk(Recorder(), z_dim=4, seed=0, psi=psi))

@@ -1,4 +1,4 @@
-"""The Python face of zerosum: train, resume, load, sample, walk, compare, report."""
+"""The Python face of zerosum: train, resume, load, sample, walk, mix, directions, project, compare, report."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from zerosum.api.acting import persevere
 from zerosum.api.fleets import Fleet, resume_fleet, train_fleet
 from zerosum.api.generator import Generator, load
 from zerosum.api.habits import DEAD_MINUTES, Care
+from zerosum.api.latents import Projected, directions, mix, project
 from zerosum.api.run import Run
 from zerosum.api.using import compare, members, open_run, report, sample, walk
 from zerosum.engine.engine import Device, Engine, Precision
@@ -24,11 +25,15 @@ from zerosum.types import PathLike
 __all__ = [
     "Fleet",
     "Generator",
+    "Projected",
     "Run",
     "compare",
+    "directions",
     "load",
     "members",
+    "mix",
     "open_run",
+    "project",
     "report",
     "resume",
     "sample",

@@ -15,9 +15,11 @@ from zerosum.engine import checkpoint
 from zerosum.engine.run import RunFolder
 from zerosum.errors import CheckpointError, UserError
 from zerosum.games import GAMES
-from zerosum.networks import build
+from zerosum.networks import NETWORKS, build
+from zerosum.networks.styled import Styled
+from zerosum.recipes import names, recipe
 from zerosum.sampling import draw
-from zerosum.spec import Recipe
+from zerosum.spec import Player, Recipe
 from zerosum.types import Domain, PathLike
 
 Samples = npt.NDArray[Any]
@@ -58,10 +60,28 @@ class Generator:
             return None
         return draw.class_labels(count, self.domain.classes, None if only is None else self.label(only))
 
+    def styled(self) -> Styled:
+        """The network, as one with styles; `UserError` that names the recipes which have them where it has none."""
+        if isinstance(self.network, Styled):
+            return self.network
+        found = [name for name in names() if any(_has_styles(player) for player in recipe(name).players.values())]
+        raise UserError(
+            f"this generator of {self.recipe.name} has no styles, and so no w; expected a run of {', '.join(found)}"
+        )
+
     def batches(
-        self, count: int, *, seed: int = 0, labels: npt.NDArray[np.int64] | None = None, batch: int = 256
+        self,
+        count: int,
+        *,
+        seed: int = 0,
+        labels: npt.NDArray[np.int64] | None = None,
+        batch: int = 256,
+        psi: float = 1.0,
     ) -> Iterator[Samples]:
-        """`count` samples, a batch at a time: uint8 (n, H, W, C), or points float32 (n, 2)."""
+        """`count` samples, a batch at a time: uint8 (n, H, W, C), or points float32 (n, 2).
+
+        psi: truncation, from 0 (all alike) to 1 (none).
+        """
         return draw.draw(
             self.network,
             count,
@@ -71,13 +91,18 @@ class Generator:
             labels=labels,
             batch=batch,
             value_range=self.domain.value_range,
+            psi=psi,
         )
 
-    def sample(self, n: int = 64, *, seed: int = 0, label: str | int | None = None) -> Samples:
+    def sample(self, n: int = 64, *, seed: int = 0, label: str | int | None = None, psi: float = 1.0) -> Samples:
         """n samples: uint8 (n, H, W, C), or points float32 (n, 2); the same for the same seed."""
         if n < 1:
             raise UserError(f"n is {n}; expected at least 1")
-        return np.concatenate(list(self.batches(n, seed=seed, labels=self.labels(n, label))))
+        return np.concatenate(list(self.batches(n, seed=seed, labels=self.labels(n, label), psi=psi)))
+
+
+def _has_styles(player: Player) -> bool:
+    return issubclass(NETWORKS[player.network], Styled)
 
 
 def load(path: PathLike, checkpoint_name: str | None = None, *, device: str = "cpu") -> Generator:

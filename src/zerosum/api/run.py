@@ -44,10 +44,16 @@ class Run:
         return load(self.path, checkpoint, device=device)
 
     def sample(
-        self, n: int = 64, *, seed: int = 0, label: str | int | None = None, checkpoint: str | None = None
+        self,
+        n: int = 64,
+        *,
+        seed: int = 0,
+        label: str | int | None = None,
+        checkpoint: str | None = None,
+        psi: float = 1.0,
     ) -> Samples:
         """n samples: uint8 (n, H, W, C), or points float32 (n, 2)."""
-        return self.generator(checkpoint).sample(n, seed=seed, label=label)
+        return self.generator(checkpoint).sample(n, seed=seed, label=label, psi=psi)
 
     def events(self) -> Iterator[dict[str, Any]]:
         """Everything the run said, in order."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import torch
 from PIL import Image
+from torch import Tensor
 
 from zerosum.api.fleets import Fleet
-from zerosum.api.generator import Samples, load
+from zerosum.api.generator import Generator, Samples, load
 from zerosum.api.habits import verdict_of
 from zerosum.api.run import Run
 from zerosum.errors import UserError
@@ -18,6 +20,7 @@ from zerosum.reporting.report import write_report
 from zerosum.sampling import draw
 from zerosum.sampling.animate import animation
 from zerosum.sampling.grid import montage, scatter
+from zerosum.sampling.latents import require_psi
 from zerosum.sampling.walk import walk as walking
 from zerosum.types import PathLike
 
@@ -39,18 +42,20 @@ def sample(
     out: PathLike | None = None,
     checkpoint: str | None = None,
     device: str = "cpu",
+    psi: float = 1.0,
 ) -> Path:
     """Write n samples of a run, a checkpoint or a fleet (n of each label), as `out` says by its name.
 
     FILE.png: one grid, with a row for each class where there are several, of at most 64 images; FILE.npz: images uint8
     (N, H, W, C) and labels; else a folder of PNGs. Memory does not grow with n. Without `out`, samples-SEED.png in the
-    run's folder.
+    run's folder. psi: truncation, from 0 (all alike) to 1 (none); less is nearer to the mean image, and less varied.
     """
     if n < 1:
         raise UserError(f"n is {n}; expected at least 1")
-    out = Path(out) if out else _beside(run, f"samples-{seed}.png")
+    require_psi(psi)
+    out = Path(out) if out else beside(run, f"samples-{seed}.png")
     if (Path(run) / "fleet.json").exists():
-        return _sample_fleet(Fleet(run), n, seed, label, out, checkpoint, device)
+        return _sample_fleet(Fleet(run), n, seed, label, out, checkpoint, device, psi)
     generator = load(run, checkpoint, device=device)
     labels = generator.labels(n, label)
     columns, rows = None, None
@@ -60,12 +65,12 @@ def sample(
         each, rest = divmod(n, len(classes))
         if rest == 0 and each <= WIDEST:
             columns, rows = each, [generator.classes[number] for number in classes]
-    batches = generator.batches(n, seed=seed, labels=labels)
+    batches = generator.batches(n, seed=seed, labels=labels, psi=psi)
     return draw.write(batches, out, count=n, labels=labels, columns=columns, row_labels=rows)
 
 
 def _sample_fleet(
-    fleet: Fleet, n: int, seed: int, label: str | int | None, out: Path, checkpoint: str | None, device: str
+    fleet: Fleet, n: int, seed: int, label: str | int | None, out: Path, checkpoint: str | None, device: str, psi: float
 ) -> Path:
     chosen = fleet.chosen(label)
     labels = np.repeat([fleet.labels.index(name) for name in chosen], n)
@@ -73,7 +78,7 @@ def _sample_fleet(
     def batches() -> Iterator[Samples]:
         for name, run in chosen.items():
             generator = run.generator(checkpoint, device=device)
-            yield from generator.batches(n, seed=fleet.seed(seed, name), labels=generator.labels(n))
+            yield from generator.batches(n, seed=fleet.seed(seed, name), labels=generator.labels(n), psi=psi)
 
     columns, rows = (n, list(chosen)) if n <= WIDEST else (None, None)
     return draw.write(batches(), out, count=len(labels), labels=labels, columns=columns, row_labels=rows)
@@ -90,9 +95,20 @@ def walk(
     walks: int = 16,
     checkpoint: str | None = None,
     device: str = "cpu",
+    space: Literal["w", "z"] | None = None,
+    psi: float = 1.0,
+    morph: Sequence[str | int] | None = None,
 ) -> Path:
-    """Write a walk through z as an animation, .webp or .gif: `walks` images side by side, slerp between keyframes."""
+    """Write a walk through latent space as an animation, .webp or .gif: `walks` images side by side.
+
+    From keyframe to keyframe on a straight line in w, where the generator has one, else on a great circle in z; `space`
+    says which. morph: classes that a conditional generator is led along and back to the first, while z stays. psi:
+    truncation, from 0 to 1.
+    """
+    require_psi(psi)
     generator = load(run, checkpoint, device=device)
+    if space == "w":
+        generator.styled()
     frames = walking(
         generator.network,
         z_dim=generator.z_dim,
@@ -103,11 +119,26 @@ def walk(
         device=generator.device,
         labels=generator.labels(walks, label),
         value_range=generator.domain.value_range,
+        space=space,
+        psi=psi,
+        morph=None if morph is None else _classes(generator, morph, label),
     )
-    return animation(frames, Path(out) if out else _beside(run, "walk.webp"))
+    return animation(frames, Path(out) if out else beside(run, "walk.webp"))
 
 
-def _beside(run: PathLike, name: str) -> Path:
+def _classes(generator: Generator, morph: Sequence[str | int], label: str | int | None) -> Tensor:
+    """(K, classes) of zeros with a one in each row; `UserError` for fewer than two classes, or beside a label."""
+    if label is not None:
+        raise UserError("class and morph together: a walk stays in one class or leads through several, so give one")
+    if generator.domain.classes is None:
+        raise UserError(f"this generator of {generator.recipe.name} takes no class: leave morph out")
+    numbers = [generator.label(name) for name in morph]
+    if len(set(numbers)) < 2:
+        raise UserError(f"morph has {len(set(numbers))} classes; expected at least two, such as --morph 3,8")
+    return torch.eye(generator.domain.classes)[numbers]
+
+
+def beside(run: PathLike, name: str) -> Path:
     """In the run's folder; for a lone checkpoint, which is left as it is, in the working directory."""
     return Path(name) if (Path(run) / "manifest.json").exists() else Path(run) / name
 

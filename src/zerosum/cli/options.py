@@ -53,6 +53,10 @@ Precision = Annotated[
     typer.Option(help="Of weights and arithmetic.", rich_help_panel=_MACHINE),
 ]
 Checkpoint = Annotated[str | None, typer.Option(help="best, last, or a step that was kept (default: best, else last).")]
+Psi = Annotated[
+    float, typer.Option(help="Truncation, 0 to 1: less draws nearer to the mean image, less varied.", metavar="P")
+]
+Class = Annotated[str | None, typer.Option("--class", help="Stay in this class, by name or number.")]
 Language = Annotated[
     str | None, typer.Option("--lang", help="Of the watch: en or vi (default: the locale's).", rich_help_panel=_OUTPUT)
 ]

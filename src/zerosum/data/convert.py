@@ -97,6 +97,21 @@ def open_images(path: Path, name: str, size: int | None, sizes: tuple[int, ...],
     return dataset
 
 
+def one_image(path: Path, size: int, channels: int) -> npt.NDArray[np.uint8]:
+    """A single file as `open_images` would have it: uint8 (size, size, channels); `UserError` where it is no image."""
+    expected = "expected an image file, such as a PNG or a JPEG"
+    if not path.is_file():
+        raise UserError(f"{archive.shown(path)} is {'no file' if path.exists() else 'not there'}; {expected}")
+    try:
+        if path.stat().st_size > archive.MAX_BYTES:
+            raise transforms.ImageError(f"larger than {archive.MAX_BYTES // 2**20} MiB")
+        with transforms.quiet():
+            return transforms.decode(path.read_bytes(), size, channels)
+    except (OSError, transforms.ImageError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise UserError(f"can't use {archive.shown(path)}: {reason}; {expected}") from None
+
+
 def _nothing(path: Path, skipped: Sequence[Skipped]) -> UserError:
     first = f", the first is {skipped[0].name}: {skipped[0].reason}" if skipped else ""
     return UserError(

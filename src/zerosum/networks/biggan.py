@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
 from zerosum.networks import NETWORKS
-from zerosum.networks.conditioning import VectorNorm
+from zerosum.networks.conditioning import ClassEmbedding, VectorNorm
 from zerosum.networks.convolution import Conv2d
 from zerosum.networks.layers import require_classes, require_images, to_maps
 from zerosum.networks.resnet import ResnetDiscriminator, Shape, UpBlock, to_image, up_blocks
@@ -39,7 +39,7 @@ class BigganGenerator(nn.Module):
         require_images(domain, "biggan-generator", tuple(SHAPES))
         shape, classes = SHAPES[domain.size], require_classes(domain, "biggan-generator")
         self.part, self.z_dim = part, part * (len(shape.up) + 1)
-        self.embed = nn.Embedding(classes, embedded)
+        self.embed = ClassEmbedding(classes, embedded)
         self.grid = (shape.start * width, shape.grid, shape.grid)
         self.start = spectral_norm(nn.Linear(part, math.prod(self.grid)))
 

@@ -1,6 +1,7 @@
-"""How a class reaches a network: conditional batch norm in G, projection in D.
+"""How a class reaches a network: an embedding or conditional batch norm in G, projection in D.
 
 Conditional batch norm: de Vries et al. 2017 (arXiv 1707.00683); projection: Miyato and Koyama 2018 (1802.05637).
+G also takes mixtures of classes, so that one can be led to another while z stays, as in 1809.11096.
 """
 
 from __future__ import annotations
@@ -12,7 +13,14 @@ from torch import Tensor, nn
 
 from zerosum.networks.layers import BatchNorm
 
-__all__ = ["ClassNorm", "Projection", "VectorNorm"]
+__all__ = ["ClassEmbedding", "ClassNorm", "Projection", "VectorNorm"]
+
+
+class ClassEmbedding(nn.Embedding):
+    """y (N,) to (N, features); y (N, classes) of floats, rows that sum to one, to the same mixture of the vectors."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input.to(self.weight.dtype) @ self.weight if input.is_floating_point() else super().forward(input)
 
 
 class ClassNorm(BatchNorm):
@@ -22,7 +30,7 @@ class ClassNorm(BatchNorm):
         super().__init__(features, affine=classes is None)
         self.scales = self.shifts = None
         if classes is not None:
-            self.scales, self.shifts = nn.Embedding(classes, features), nn.Embedding(classes, features)
+            self.scales, self.shifts = (ClassEmbedding(classes, features) for _ in range(2))
             nn.init.ones_(self.scales.weight)
             nn.init.zeros_(self.shifts.weight)
 

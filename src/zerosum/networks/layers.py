@@ -137,7 +137,9 @@ def require_classes(domain: Domain, network: str) -> int:
 
 
 def one_hot(y: Tensor, classes: int, dtype: torch.dtype) -> Tensor:
-    """(N,) labels as (N, classes) rows of zeros with a one."""
+    """(N,) labels as (N, classes) rows of zeros with a one; a mixture, (N, classes) of floats, stays as it is."""
+    if y.is_floating_point():
+        return y.to(dtype)
     return (y[:, None] == torch.arange(classes, device=y.device)).to(dtype)
 
 

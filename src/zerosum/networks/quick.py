@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
+from zerosum.networks.conditioning import ClassEmbedding
 from zerosum.networks.convolution import Conv2d, ConvTranspose2d
 from zerosum.networks.layers import BatchNorm, Flatten, output_activation, require_images, to_maps
 from zerosum.types import Domain
@@ -32,7 +33,7 @@ class QuickGenerator(nn.Module):
         self.z_dim = z_dim
         doublings = 3 if domain.size >= LARGE and domain.size % 8 == 0 else 2
         grid = domain.size >> doublings
-        self.embed = None if domain.classes is None else nn.Embedding(domain.classes, z_dim)
+        self.embed = None if domain.classes is None else ClassEmbedding(domain.classes, z_dim)
         self.start = nn.Linear(z_dim * (1 if self.embed is None else 2), width * grid * grid)
         self.shape = (width, grid, grid)
         layers: list[nn.Module] = [BatchNorm(width), nn.ReLU()]

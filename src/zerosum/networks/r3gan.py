@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
+from zerosum.networks.conditioning import ClassEmbedding
 from zerosum.networks.convolution import Conv2d
 from zerosum.networks.equalized import leaky
 from zerosum.networks.growing import channels, doublings, first_side
@@ -99,7 +100,7 @@ class R3ganGenerator(nn.Module):
         require_images(domain, "r3gan-generator", SIZES)
         maps, side = maps_of(width, domain.size), first_side(domain.size)
         self.z_dim = z_dim
-        self.embed = None if domain.classes is None else nn.Embedding(domain.classes, embedding)
+        self.embed = None if domain.classes is None else ClassEmbedding(domain.classes, embedding)
         self.basis = nn.Parameter(torch.randn(1, maps[0], side, side))
         self.start = scaled(nn.Linear(z_dim + (0 if self.embed is None else embedding), maps[0], bias=False), 1)
         self.stages = stages(maps, up=True)

@@ -30,6 +30,7 @@ WORDS = {
     "chart.alt": "{title} over {count} logged steps, up to step {step}. {lines}.",
     "chart.line": "{label}: last {last}, lowest {low}, highest {high}",
     "chart.clipped": "peaks cut off",
+    "projection.title": "Distance from the target",
     # the report's frame
     "lang": "en",
     "report": "run report",

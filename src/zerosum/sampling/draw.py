@@ -19,6 +19,7 @@ from zerosum.errors import UserError
 from zerosum.games.base import evaluated
 from zerosum.sampling.files import new_folder, replacing
 from zerosum.sampling.grid import montage, scatter, to_uint8
+from zerosum.sampling.latents import Space, require_psi
 from zerosum.types import PathLike
 
 Labels = npt.NDArray[np.int64]
@@ -69,6 +70,11 @@ def class_labels(count: int, classes: int, only: int | None = None) -> Labels:
     return np.full(count, only, np.int64) if only is not None else np.arange(count, dtype=np.int64) % classes
 
 
+def as_tensor(labels: Labels, device: torch.device | str) -> Tensor:
+    """Labels as a network takes them."""
+    return torch.from_numpy(np.array(labels, dtype=np.int64)).to(device)
+
+
 def draw(
     G: nn.Module,
     count: int,
@@ -79,25 +85,24 @@ def draw(
     labels: Labels | None = None,
     batch: int = 256,
     value_range: tuple[float, float] = (-1.0, 1.0),
+    psi: float = 1.0,
 ) -> Iterator[Samples]:
     """`count` samples in batches: images uint8 (n, H, W, C), or points float32 (n, 2).
 
-    labels: (count,) for a conditional G. Sample i has the same z for every batch size and device; its
-    pixels may still differ by one level where the arithmetic rounds differently.
+    labels: (count,) for a conditional G; psi: truncation, from 0 to 1 (`Space.truncated`). Sample i has the same z for
+    every batch size and device; its pixels may still differ by one level where the arithmetic rounds differently.
     """
     if count < 1:
         raise UserError(f"{count} samples asked for; expected at least 1")
     if labels is not None and len(labels) != count:
         raise ValueError(f"{len(labels)} labels for {count} samples")
-    start, dtype = 0, dtype_of(G)
+    require_psi(psi)
+    start, dtype, space = 0, dtype_of(G), Space(G)
     for z in latents(count, z_dim, seed=seed, batch=batch):
         # Modes are set for each batch and not around the loop: between two batches G is the caller's.
         with evaluating(G):
-            if labels is None:
-                made = G(z.to(device, dtype))
-            else:
-                y = torch.from_numpy(np.array(labels[start : start + len(z)], dtype=np.int64))
-                made = G(z.to(device, dtype), y.to(device))
+            y = None if labels is None else as_tensor(labels[start : start + len(z)], device)
+            made = space.images(space.truncated(space.codes(z.to(device, dtype), y), psi), y)
             samples = made.float().cpu().numpy() if made.dim() == 2 else to_uint8(made, value_range)
         start += len(z)
         yield samples

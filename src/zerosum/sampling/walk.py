@@ -1,21 +1,25 @@
-"""Walks through latent space on great circles (arXiv 1609.04468), as looped frames of a grid of generators' images.
+"""Walks through latent space or from class to class, as looped frames of a grid of a generator's images.
 
-Difference from the paper: the direction turns at a constant rate and the length changes evenly, so that the two
+In z on great circles (White 2016, arXiv 1609.04468), in w on straight lines (Karras et al. 2019, arXiv 1812.04948).
+Difference from the first: the direction turns at a constant rate and the length changes evenly, so that the two
 ends may have different lengths, and equal or opposite ends are no special case for the caller.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
 from zerosum.errors import UserError
-from zerosum.sampling.draw import Labels, dtype_of, evaluating, latents
+from zerosum.sampling.draw import Labels, as_tensor, dtype_of, evaluating, latents
 from zerosum.sampling.grid import montage, to_uint8
+from zerosum.sampling.latents import Space, require_psi
+
+Stop = tuple[Tensor, Tensor | None]  # z (N, z_dim) and y: labels (N,), or mixtures of classes (N, classes)
 
 
 def slerp(z0: Tensor, z1: Tensor, t: float) -> Tensor:
@@ -61,23 +65,62 @@ def walk(
     value_range: tuple[float, float] = (-1.0, 1.0),
     columns: int | None = None,
     scale: int | None = None,
+    space: Literal["w", "z"] | None = None,
+    psi: float = 1.0,
+    morph: Tensor | None = None,
 ) -> Iterator[Image.Image]:
     """keyframes x steps frames of one size, each a grid of `walks` images; the last leads back to the first.
 
-    steps: frames from one random z to the next; labels: (walks,) for a conditional G, kept along the walk.
+    steps: frames from one random z to the next; labels: (walks,) for a conditional G, kept along the walk. morph:
+    (K, classes), a class or a mixture of them for each of K keyframes, while z stays. space: w where G has one, else z.
     """
     if min(keyframes, steps, walks) < 1:
         raise UserError(f"a walk of {keyframes} keyframes, {steps} steps and {walks} images; expected at least 1 each")
     if labels is not None and len(labels) != walks:
         raise ValueError(f"{len(labels)} labels for {walks} walks")
-    stops = torch.cat(list(latents(keyframes * walks, z_dim, seed=seed))).reshape(keyframes, walks, z_dim)
-    y = None if labels is None else torch.from_numpy(np.array(labels, dtype=np.int64)).to(device)
-    for index in range(keyframes):
+    require_psi(psi)
+    z = torch.cat(list(latents((1 if morph is not None else keyframes) * walks, z_dim, seed=seed)))
+    if morph is None:
+        y = None if labels is None else as_tensor(labels, device)
+        stops: list[Stop] = [(own, y) for own in z.reshape(keyframes, walks, z_dim)]
+    else:
+        stops = [(z, row.to(device, dtype_of(G)).expand(walks, -1)) for row in morph]
+    way = Way(G, stops, psi, device, space)
+    for index in range(len(stops)):
         for step in range(steps):
-            z = slerp(stops[index], stops[(index + 1) % keyframes], step / steps).to(device, dtype_of(G))
-            with evaluating(G):
-                made = G(z) if y is None else G(z, y)
-                if made.dim() != 4:
-                    raise UserError("a walk shows images, and this generator makes points; use sample instead")
-                images = to_uint8(made, value_range)
-            yield montage(images, columns, scale=scale)
+            made = way.images(index, step / steps)
+            if made.dim() != 4:
+                raise UserError("a walk shows images, and this generator makes points; use sample instead")
+            yield montage(to_uint8(made, value_range), columns, scale=scale)
+
+
+class Way:
+    """A closed way through z and classes, or, of a generator with styles, through w."""
+
+    def __init__(
+        self,
+        G: nn.Module,
+        stops: Sequence[Stop],
+        psi: float,
+        device: torch.device | str,
+        space: Literal["w", "z"] | None = None,
+    ) -> None:
+        """stops: z (N, z_dim) on the CPU with y, (N,) or (N, classes) on the device; `UserError` for a w G lacks."""
+        self.space, self.stops, self.psi = Space(G), stops, psi
+        if space == "w" and self.space.styled is None:
+            raise UserError("space is w, and this generator has none, only z: expected one with styles; walk in z")
+        self.straight = self.space.styled is not None and space != "z"
+        self.device, self.dtype = device, dtype_of(G)
+
+    def images(self, index: int, t: float) -> Tensor:
+        """(N, C, H, W) at t in [0, 1) of the way from stop `index` to the next."""
+        (z0, y0), (z1, y1) = self.stops[index], self.stops[(index + 1) % len(self.stops)]
+        with evaluating(self.space.G):
+            if self.straight:
+                return self.space.images(torch.lerp(self.codes(z0, y0), self.codes(z1, y1), t))
+            y = y0 if y0 is None or y1 is None or y0 is y1 else torch.lerp(y0, y1, t)
+            return self.space.images(self.codes(z0 if z0 is z1 else slerp(z0, z1, t), y), y)
+
+    def codes(self, z: Tensor, y: Tensor | None) -> Tensor:
+        """Truncated codes of z and y."""
+        return self.space.truncated(self.space.codes(z.to(self.device, self.dtype), y), self.psi)

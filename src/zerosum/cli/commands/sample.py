@@ -24,11 +24,12 @@ def sample(
             help="FILE.png: a grid; FILE.npz: uint8 (N, H, W, C); else a folder of PNGs (default: a grid in RUN)."
         ),
     ] = None,
+    psi: options.Psi = 1.0,
     checkpoint: options.Checkpoint = None,
     device: Annotated[Literal["cpu", "cuda", "mps"], typer.Option(help="Where to compute.")] = "cpu",
 ) -> None:
     """Draw from the generator that a run has trained."""
     from zerosum import api
 
-    written = api.sample(run, n, seed=seed, label=label, out=out, checkpoint=checkpoint, device=device)
+    written = api.sample(run, n, seed=seed, label=label, out=out, checkpoint=checkpoint, device=device, psi=psi)
     tell(str(written))

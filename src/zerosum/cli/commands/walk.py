@@ -1,9 +1,9 @@
-"""`zerosum walk`: an animated path through the generator's latent space."""
+"""`zerosum walk`: an animated path through the generator's latent space, or from class to class."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,10 +19,20 @@ def walk(
         Path | None, typer.Option(help="An animation: FILE.webp or FILE.gif (default: walk.webp in RUN).")
     ] = None,
     seed: Annotated[int, typer.Option(help="Where the walk begins and what it passes.")] = 0,
-    label: Annotated[str | None, typer.Option("--class", help="Stay in this class, by name or number.")] = None,
+    label: options.Class = None,
+    morph: Annotated[
+        str | None, typer.Option(help="Keep z, and lead it through these classes and back.", metavar="A,B[,C...]")
+    ] = None,
+    space: Annotated[
+        Literal["w", "z"] | None,
+        typer.Option(help="Straight in w, or on circles in z (default: w where there is one)."),
+    ] = None,
+    psi: options.Psi = 1.0,
     checkpoint: options.Checkpoint = None,
 ) -> None:
-    """Walk from picture to picture: spherical interpolation in z, as an animation."""
+    """Walk from picture to picture through latent space, or from class to class, as an animation."""
     from zerosum import api
 
-    tell(str(api.walk(run, out=out, seed=seed, label=label, checkpoint=checkpoint)))
+    classes = None if morph is None else [name.strip() for name in morph.split(",")]
+    written = api.walk(run, out=out, seed=seed, label=label, checkpoint=checkpoint, space=space, psi=psi, morph=classes)
+    tell(str(written))
