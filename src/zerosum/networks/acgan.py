@@ -23,6 +23,7 @@ from zerosum.networks.layers import (
     require_classes,
     require_images,
 )
+from zerosum.networks.product import Linear
 from zerosum.types import Domain
 
 GRIDS = {28: 7, 32: 4, 64: 4}  # the side that G begins at
@@ -39,7 +40,7 @@ class AcganGenerator(nn.Module):
         self.z_dim, self.classes = z_dim, require_classes(domain, "acgan-generator")
         size, channels = GRIDS[domain.size], 4 * width
         layers: list[nn.Module] = [
-            nn.Linear(z_dim + self.classes, channels * size * size),
+            Linear(z_dim + self.classes, channels * size * size),
             nn.ReLU(),
             Unflatten(1, (channels, size, size)),
         ]
@@ -75,8 +76,8 @@ class AcganDiscriminator(nn.Module):
             channels, size = times * width, (size - 1) // stride + 1
             layers += [*([BatchNorm(channels)] if index else []), nn.LeakyReLU(0.2), Dropout(dropout)]
         self.layers = nn.Sequential(*layers, Flatten())
-        self.source = nn.Linear(channels * size * size, 1)
-        self.classifier = nn.Linear(channels * size * size, classes)
+        self.source = Linear(channels * size * size, 1)
+        self.classifier = Linear(channels * size * size, classes)
         dcgan_init(self)
 
     def both(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from zerosum.networks import NETWORKS
 from zerosum.networks.convolution import Conv2d
 from zerosum.networks.layers import Flatten, Unflatten, output_activation, require_images
+from zerosum.networks.product import Linear
 from zerosum.types import Domain
 
 GRIDS = {28: 7, 32: 8, 64: 8}  # the smallest side: the paper's 8x8, and 7x7 for 28 pixels
@@ -29,7 +30,7 @@ class Decoder(nn.Module):
     def __init__(self, domain: Domain, hidden: int, width: int) -> None:
         super().__init__()
         size = GRIDS[domain.size]
-        layers: list[nn.Module] = [nn.Linear(hidden, width * size * size), Unflatten(1, (width, size, size))]
+        layers: list[nn.Module] = [Linear(hidden, width * size * size), Unflatten(1, (width, size, size))]
         layers += _convolutions(width, width)
         while size < domain.size:
             layers += [nn.UpsamplingNearest2d(scale_factor=2), *_convolutions(width, width)]
@@ -52,7 +53,7 @@ class Encoder(nn.Module):
             layers += [Conv2d(times * width, (times + 1) * width, 3, 2, 1), nn.ELU()]
             times, size = times + 1, size // 2
             layers += _convolutions(times * width, times * width)
-        self.layers = nn.Sequential(*layers, Flatten(), nn.Linear(times * width * size * size, hidden))
+        self.layers = nn.Sequential(*layers, Flatten(), Linear(times * width * size * size, hidden))
 
     def forward(self, x: Tensor) -> Tensor:
         h: Tensor = self.layers(x)

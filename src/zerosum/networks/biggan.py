@@ -18,6 +18,7 @@ from zerosum.networks import NETWORKS
 from zerosum.networks.conditioning import ClassEmbedding, VectorNorm
 from zerosum.networks.convolution import Conv2d
 from zerosum.networks.layers import require_classes, require_images, to_maps
+from zerosum.networks.product import Linear
 from zerosum.networks.resnet import ResnetDiscriminator, Shape, UpBlock, to_image, up_blocks
 from zerosum.networks.spectral import spectral_norm
 from zerosum.types import Domain
@@ -41,7 +42,7 @@ class BigganGenerator(nn.Module):
         self.part, self.z_dim = part, part * (len(shape.up) + 1)
         self.embed = ClassEmbedding(classes, embedded)
         self.grid = (shape.start * width, shape.grid, shape.grid)
-        self.start = spectral_norm(nn.Linear(part, math.prod(self.grid)))
+        self.start = spectral_norm(Linear(part, math.prod(self.grid)))
 
         def norm(features: int) -> nn.Module:
             return VectorNorm(features, part + embedded, spectral_norm)

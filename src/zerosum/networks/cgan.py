@@ -21,6 +21,7 @@ from zerosum.networks.layers import (
     require_images,
     uniform_init,
 )
+from zerosum.networks.product import Linear
 from zerosum.types import Domain
 
 
@@ -41,13 +42,13 @@ class CganGenerator(nn.Module):
         super().__init__()
         require_images(domain, "cgan-generator")
         self.z_dim, self.classes = z_dim, require_classes(domain, "cgan-generator")
-        self.from_z = nn.Sequential(nn.Linear(z_dim, z_units), nn.ReLU(), Dropout(dropout))
-        self.from_y = nn.Sequential(nn.Linear(self.classes, y_units), nn.ReLU(), Dropout(dropout))
+        self.from_z = nn.Sequential(Linear(z_dim, z_units), nn.ReLU(), Dropout(dropout))
+        self.from_y = nn.Sequential(Linear(self.classes, y_units), nn.ReLU(), Dropout(dropout))
         self.layers = nn.Sequential(
-            nn.Linear(z_units + y_units, units),
+            Linear(z_units + y_units, units),
             nn.ReLU(),
             Dropout(dropout),
-            nn.Linear(units, domain.channels * domain.size**2),
+            Linear(units, domain.channels * domain.size**2),
             output_activation(domain),
             nn.Unflatten(1, domain.shape),
         )
@@ -92,7 +93,7 @@ class CganDiscriminator(nn.Module):
         self.layers = nn.Sequential(
             Maxout(x_units + y_units, units, pieces),
             Dropout(dropout),
-            nn.Linear(units, 1),
+            Linear(units, 1),
         )
         for part in (self.from_x, self.layers):
             uniform_init(part, 0.005)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.networks.layers import BatchNorm
+from zerosum.networks.product import Linear
 
 __all__ = ["ClassEmbedding", "ClassNorm", "Projection", "VectorNorm"]
 
@@ -48,7 +49,7 @@ class VectorNorm(BatchNorm):
 
     def __init__(self, features: int, inputs: int, wrap: Callable[[nn.Module], nn.Module]) -> None:
         super().__init__(features, affine=False)
-        self.scale, self.shift = (wrap(nn.Linear(inputs, features, bias=False)) for _ in range(2))
+        self.scale, self.shift = (wrap(Linear(inputs, features, bias=False)) for _ in range(2))
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         assert y is not None

@@ -133,9 +133,13 @@ def as_torch_does() -> Iterator[None]:
 _wanted = True
 
 
+def takes_own_path(input: Tensor) -> bool:
+    """Whether layers go another way than torch's with this input."""
+    return _wanted and helps(input.device, autocast=torch.is_autocast_enabled("cpu"))
+
+
 def _is_due(input: Tensor) -> bool:
-    """Whether a layer that folds does so for this input."""
-    return _wanted and input.dim() == 4 and helps(input.device, autocast=torch.is_autocast_enabled("cpu"))
+    return input.dim() == 4 and takes_own_path(input)
 
 
 def _pays(layer: nn.Conv2d | nn.ConvTranspose2d) -> bool:

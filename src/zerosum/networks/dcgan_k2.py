@@ -22,6 +22,7 @@ from zerosum.networks.layers import (
     require_images,
     same_pad,
 )
+from zerosum.networks.product import Linear
 from zerosum.types import Domain
 
 SIZES = (28,)
@@ -61,7 +62,7 @@ class DcganK2Generator(nn.Module):
         require_images(domain, "dcgan-k2-generator", SIZES)
         self.z_dim = z_dim
         self.layers = nn.Sequential(
-            nn.Linear(z_dim, 7 * 7 * 64),
+            Linear(z_dim, 7 * 7 * 64),
             nn.LeakyReLU(SLOPE),
             Unflatten(1, (64, 7, 7)),
             SameConvTranspose(64, 64, 3, 2),
@@ -92,7 +93,7 @@ class DcganK2Discriminator(nn.Module):
             SameConv(32, 64, 3, 2),
             nn.LeakyReLU(SLOPE),
             Flatten(),
-            nn.Linear(7 * 7 * 64, 1),
+            Linear(7 * 7 * 64, 1),
         )
         keras_init(self)
 

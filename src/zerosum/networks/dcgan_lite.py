@@ -22,6 +22,7 @@ from zerosum.networks.layers import (
     output_activation,
     require_images,
 )
+from zerosum.networks.product import Linear
 from zerosum.types import Domain
 
 SIZES = (28,)
@@ -40,7 +41,7 @@ class DcganLiteGenerator(nn.Module):
         require_images(domain, "dcgan-lite-generator", SIZES)
         self.z_dim = z_dim
         layers: list[nn.Module] = [
-            nn.Linear(z_dim, 7 * 7 * width),
+            Linear(z_dim, 7 * 7 * width),
             nn.LeakyReLU(0.2),
             Unflatten(1, (width, 7, 7)),
         ]
@@ -65,7 +66,7 @@ class DcganLiteDiscriminator(nn.Module):
         for inputs in (domain.channels, width):
             layers += [SameConv(inputs, width, 3, 2), *_norm(width, batch_norm)]
             layers += [nn.LeakyReLU(0.2), Dropout(dropout)]
-        self.layers = nn.Sequential(*layers, Flatten(), nn.Linear(7 * 7 * width, 1))
+        self.layers = nn.Sequential(*layers, Flatten(), Linear(7 * 7 * width, 1))
         keras_init(self)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:

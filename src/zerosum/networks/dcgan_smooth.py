@@ -22,6 +22,7 @@ from zerosum.networks.layers import (
     output_activation,
     require_images,
 )
+from zerosum.networks.product import Linear
 from zerosum.types import Domain
 
 SIZES = (28,)
@@ -36,7 +37,7 @@ class DcganSmoothGenerator(nn.Module):
         require_images(domain, "dcgan-smooth-generator", SIZES)
         self.z_dim = z_dim
         self.layers = nn.Sequential(
-            nn.Linear(z_dim, 7 * 7 * 512),
+            Linear(z_dim, 7 * 7 * 512),
             nn.ReLU(),
             Unflatten(1, (512, 7, 7)),
             BatchNorm(512, eps=KERAS_EPS, momentum=KERAS_MOMENTUM),
@@ -72,7 +73,7 @@ class DcganSmoothDiscriminator(nn.Module):
             SameConv(256, 128, 3),
             nn.LeakyReLU(0.2),
             Flatten(),
-            nn.Linear(7 * 7 * 128, 1),
+            Linear(7 * 7 * 128, 1),
         )
         keras_init(self)
 

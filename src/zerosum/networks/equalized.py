@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zerosum.networks.convolution import Conv2d, convolve
+from zerosum.networks.product import linear
 
 SLOPE = 0.2
 LEAKY = math.sqrt(2)  # He's gain as these papers take it, for a slope of 0
@@ -32,7 +33,7 @@ class EqualLinear(nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:
         bias = self.bias if self.bias is None or self.rate == 1 else self.bias * self.rate
-        return F.linear(input, self.weight * self.scale, bias)
+        return linear(input, self.weight * self.scale, bias)
 
 
 class EqualConv2d(Conv2d):

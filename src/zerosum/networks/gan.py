@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
 from zerosum.networks.layers import Dropout, Maxout, output_activation, relu_layers, uniform_init
+from zerosum.networks.product import Linear
 from zerosum.types import Domain
 
 
@@ -75,7 +76,7 @@ class GanDiscriminator(nn.Module):
                 Dropout(dropout),
                 Maxout(units, units, pieces),
                 Dropout(dropout),
-                nn.Linear(units, 1),
+                Linear(units, 1),
             )
             uniform_init(self, 0.005)
         else:

@@ -16,6 +16,7 @@ from zerosum.errors import UserError
 from zerosum.networks import NETWORKS
 from zerosum.networks.convolution import Conv2d, ConvTranspose2d
 from zerosum.networks.layers import BatchNorm, Flatten, Unflatten, one_hot, output_activation, require_images
+from zerosum.networks.product import Linear
 from zerosum.types import Domain
 
 SIZES = (28, 32, 64)
@@ -35,8 +36,8 @@ class InfoganGenerator(nn.Module):
         self.categories, self.continuous = categories, continuous
         grid, units = domain.size >> HALVINGS, 16 * width
         self.layers = nn.Sequential(
-            *(nn.Linear(self.z_dim, units, bias=False), BatchNorm(units), nn.ReLU()),
-            *(nn.Linear(units, 2 * width * grid * grid, bias=False), BatchNorm(2 * width * grid * grid), nn.ReLU()),
+            *(Linear(self.z_dim, units, bias=False), BatchNorm(units), nn.ReLU()),
+            *(Linear(units, 2 * width * grid * grid, bias=False), BatchNorm(2 * width * grid * grid), nn.ReLU()),
             Unflatten(1, (2 * width, grid, grid)),
             *(ConvTranspose2d(2 * width, width, 4, 2, 1, bias=False), BatchNorm(width), nn.ReLU()),
             *(ConvTranspose2d(width, domain.channels, 4, 2, 1), output_activation(domain)),
@@ -68,12 +69,12 @@ class InfoganDiscriminator(nn.Module):
         self.layers = nn.Sequential(
             *(Conv2d(domain.channels, width, 4, 2, 1), nn.LeakyReLU(0.1)),
             *(Conv2d(width, 2 * width, 4, 2, 1, bias=False), BatchNorm(2 * width), nn.LeakyReLU(0.1), Flatten()),
-            *(nn.Linear(2 * width * grid * grid, units, bias=False), BatchNorm(units), nn.LeakyReLU(0.1)),
+            *(Linear(2 * width * grid * grid, units, bias=False), BatchNorm(units), nn.LeakyReLU(0.1)),
         )
-        self.source = nn.Linear(units, 1)
+        self.source = Linear(units, 1)
         self.guess = nn.Sequential(
-            *(nn.Linear(units, 2 * width, bias=False), BatchNorm(2 * width), nn.LeakyReLU(0.1)),
-            nn.Linear(2 * width, categories + continuous),
+            *(Linear(units, 2 * width, bias=False), BatchNorm(2 * width), nn.LeakyReLU(0.1)),
+            Linear(2 * width, categories + continuous),
         )
 
     def both(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from zerosum.errors import UserError
 from zerosum.networks.adjoint import channels_last
 from zerosum.networks.convolution import Conv2d, ConvTranspose2d
+from zerosum.networks.product import Linear
 from zerosum.types import Domain
 
 KERAS_EPS, KERAS_MOMENTUM = 1e-3, 0.01  # Keras says momentum 0.99: of the old, where torch counts the new
@@ -66,7 +67,7 @@ def relu_layers(*sizes: int) -> nn.Sequential:
     """Linear layers from each size to the next, with a ReLU between two."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+        layers += [Linear(inputs, outputs), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
 
@@ -189,7 +190,7 @@ class Dropout(nn.Dropout):
         return input * (bits >= dropped - 2**15).to(input.dtype).mul_(2**16 / (2**16 - dropped))
 
 
-class Maxout(nn.Linear):
+class Maxout(Linear):
     """The largest of `pieces` linear maps for each unit: (N, inputs) to (N, units) (arXiv 1302.4389)."""
 
     def __init__(self, inputs: int, units: int, pieces: int) -> None:

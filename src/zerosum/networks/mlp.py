@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
 from zerosum.networks.layers import BatchNorm, output_activation, require_images
+from zerosum.networks.product import Linear
 from zerosum.types import Domain
 
 
@@ -21,12 +22,12 @@ class MlpGenerator(nn.Module):
         super().__init__()
         require_images(domain, "mlp-generator")
         self.z_dim = z_dim
-        layers: list[nn.Module] = [nn.Linear(z_dim, width), nn.LeakyReLU(0.2)]
+        layers: list[nn.Module] = [Linear(z_dim, width), nn.LeakyReLU(0.2)]
         for _ in range(3):
-            layers += [nn.Linear(width, 2 * width), BatchNorm(2 * width, eps=bn_eps), nn.LeakyReLU(0.2)]
+            layers += [Linear(width, 2 * width), BatchNorm(2 * width, eps=bn_eps), nn.LeakyReLU(0.2)]
             width *= 2
         pixels = domain.channels * domain.size**2
-        layers += [nn.Linear(width, pixels), output_activation(domain), nn.Unflatten(1, domain.shape)]
+        layers += [Linear(width, pixels), output_activation(domain), nn.Unflatten(1, domain.shape)]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
@@ -43,11 +44,11 @@ class MlpDiscriminator(nn.Module):
         require_images(domain, "mlp-discriminator")
         self.layers = nn.Sequential(
             nn.Flatten(),
-            nn.Linear(domain.channels * domain.size**2, width),
+            Linear(domain.channels * domain.size**2, width),
             nn.LeakyReLU(0.2),
-            nn.Linear(width, width // 2),
+            Linear(width, width // 2),
             nn.LeakyReLU(0.2),
-            nn.Linear(width // 2, 1),
+            Linear(width // 2, 1),
         )
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:

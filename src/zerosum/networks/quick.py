@@ -14,6 +14,7 @@ from zerosum.networks import NETWORKS
 from zerosum.networks.conditioning import ClassEmbedding
 from zerosum.networks.convolution import Conv2d, ConvTranspose2d
 from zerosum.networks.layers import BatchNorm, Flatten, output_activation, require_images, to_maps
+from zerosum.networks.product import Linear
 from zerosum.types import Domain
 
 SIZES = tuple(range(28, 65, 4))
@@ -34,7 +35,7 @@ class QuickGenerator(nn.Module):
         doublings = 3 if domain.size >= LARGE and domain.size % 8 == 0 else 2
         grid = domain.size >> doublings
         self.embed = None if domain.classes is None else ClassEmbedding(domain.classes, z_dim)
-        self.start = nn.Linear(z_dim * (1 if self.embed is None else 2), width * grid * grid)
+        self.start = Linear(z_dim * (1 if self.embed is None else 2), width * grid * grid)
         self.shape = (width, grid, grid)
         layers: list[nn.Module] = [BatchNorm(width), nn.ReLU()]
         for _ in range(doublings - 1):
@@ -68,7 +69,7 @@ class QuickDiscriminator(nn.Module):
             channels, size, index = wide, (size + 2 - kernel) // 2 + 1, index + 1
         self.layers = nn.Sequential(*layers, Flatten())
         features = channels * size * size
-        self.end = nn.Linear(features, 1)
+        self.end = Linear(features, 1)
         self.embed = None if domain.classes is None else nn.Embedding(domain.classes, features)
         if self.embed is not None:
             nn.init.normal_(self.embed.weight, std=features**-0.5)

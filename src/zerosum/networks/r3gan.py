@@ -19,6 +19,7 @@ from zerosum.networks.convolution import Conv2d
 from zerosum.networks.equalized import leaky
 from zerosum.networks.growing import channels, doublings, first_side
 from zerosum.networks.layers import one_hot, require_images
+from zerosum.networks.product import Linear
 from zerosum.networks.resample import downsample, upsample
 from zerosum.types import Domain
 
@@ -102,7 +103,7 @@ class R3ganGenerator(nn.Module):
         self.z_dim = z_dim
         self.embed = None if domain.classes is None else ClassEmbedding(domain.classes, embedding)
         self.basis = nn.Parameter(torch.randn(1, maps[0], side, side))
-        self.start = scaled(nn.Linear(z_dim + (0 if self.embed is None else embedding), maps[0], bias=False), 1)
+        self.start = scaled(Linear(z_dim + (0 if self.embed is None else embedding), maps[0], bias=False), 1)
         self.stages = stages(maps, up=True)
         self.end = scaled(Conv2d(maps[-1], domain.channels, 1), 1)
         self.domain = domain
@@ -128,7 +129,7 @@ class R3ganDiscriminator(nn.Module):
         self.start = scaled(Conv2d(domain.channels, maps[0], 1), GAIN)
         self.stages = stages(maps, up=False)
         self.basis = nn.Parameter(torch.randn(maps[-1], side, side) / side)
-        self.end = scaled(nn.Linear(maps[-1], domain.classes or 1, bias=False), 1)
+        self.end = scaled(Linear(maps[-1], domain.classes or 1, bias=False), 1)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         features = torch.einsum("nchw,chw->nc", self.stages(self.start(x)), self.basis)

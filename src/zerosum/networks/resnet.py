@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from zerosum.networks.conditioning import ClassNorm, Projection
 from zerosum.networks.convolution import Conv2d
 from zerosum.networks.layers import BatchNorm, output_activation, require_images, to_maps
+from zerosum.networks.product import Linear
 from zerosum.networks.spectral import spectral_norm
 from zerosum.types import Domain
 
@@ -169,7 +170,7 @@ class ResnetGenerator(nn.Module):
         shape = SHAPES[domain.size]
         self.z_dim = z_dim
         self.grid = (shape.start * width, shape.grid, shape.grid)
-        self.start = wrap(glorot(nn.Linear(z_dim, math.prod(self.grid))))
+        self.start = wrap(glorot(Linear(z_dim, math.prod(self.grid))))
 
         def norm(features: int) -> nn.Module:
             return ClassNorm(features, domain.classes)
@@ -203,7 +204,7 @@ class ResnetDiscriminator(nn.Module):
             if attention and halves and size == shape.attended:
                 blocks.append(SelfAttention(channels, spectral_norm))
         self.blocks = nn.Sequential(*blocks, nn.ReLU())
-        self.end = spectral_norm(glorot(nn.Linear(channels, 1)))
+        self.end = spectral_norm(glorot(Linear(channels, 1)))
         self.projection = None if domain.classes is None else Projection(channels, domain.classes, spectral_norm)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:

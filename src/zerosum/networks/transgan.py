@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from zerosum.errors import UserError
 from zerosum.networks import NETWORKS
 from zerosum.networks.layers import output_activation, require_images
+from zerosum.networks.product import Linear
 from zerosum.types import Domain
 
 SIZES = (28, 32, 64)
@@ -42,7 +43,7 @@ class Attention(nn.Module):
         super().__init__()
         self.heads, self.side, self.cls = heads, side, cls
         self.window = side if side <= WHOLE else WINDOW
-        self.qkv, self.out = nn.Linear(width, 3 * width, bias=False), nn.Linear(width, width)
+        self.qkv, self.out = Linear(width, 3 * width, bias=False), Linear(width, width)
         reach = 2 * self.window - 1
         self.bias = nn.Parameter(torch.zeros(heads, reach * reach + 1))  # the last is that of [cls] with anything
         self.register_buffer("places", _relative_places(self.window, cls), persistent=False)
@@ -82,7 +83,7 @@ class Block(nn.Module):
         super().__init__()
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.attention = Attention(width, heads, side, cls=cls)
-        self.hidden = nn.Sequential(nn.Linear(width, EXPANSION * width), nn.GELU(), nn.Linear(EXPANSION * width, width))
+        self.hidden = nn.Sequential(Linear(width, EXPANSION * width), nn.GELU(), Linear(EXPANSION * width, width))
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attention(self.norm1(x))
@@ -131,13 +132,13 @@ class TransganGenerator(nn.Module):
             least = 4 ** (stages - 1)
             raise UserError(f"width is {width}; expected a multiple of {least}, since each stage has a quarter of it")
         self.z_dim, self.first = z_dim, (side * side, width)
-        self.start = nn.Linear(z_dim, side * side * width)
+        self.start = Linear(z_dim, side * side * width)
         self.stages = nn.ModuleList()
         for stage in range(stages):
             depth = first if stage == 0 else last if stage == stages - 1 else later
             own = width // 4**stage
             self.stages.append(Stage(own, math.gcd(heads, own), side << stage, depth))  # narrow ones have fewer heads
-        self.end = nn.Linear(own, domain.channels)
+        self.end = Linear(own, domain.channels)
         self.activation = output_activation(domain)
         transformer_init(self)
 
@@ -161,11 +162,11 @@ class TransganDiscriminator(nn.Module):
             raise UserError(f"width is {width}; expected a multiple of the {heads} heads")
         side = grid_of(domain.size)
         self.patch = domain.size // side
-        self.start = nn.Linear(domain.channels * self.patch**2, width)
+        self.start = Linear(domain.channels * self.patch**2, width)
         self.cls = nn.Parameter(torch.zeros(1, 1, width))
         self.position = nn.Parameter(torch.zeros(1, side * side + 1, width))
         self.blocks = nn.Sequential(*(Block(width, heads, side, cls=True) for _ in range(depth)))
-        self.norm, self.end = nn.LayerNorm(width), nn.Linear(width, 1)
+        self.norm, self.end = nn.LayerNorm(width), Linear(width, 1)
         transformer_init(self)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
