@@ -108,15 +108,15 @@ def rates(turns: list[float]) -> str:
 
 
 def products(race: dict[str, Any]) -> list[str]:
-    """What bounds `mlp`: its matrix products, timed alone in the same race."""
+    """What bounds `mlp` on torch's own path: its matrix products, timed alone in the same race."""
     alone = race.get("results", {}).get("products")
     if alone is None:
         return []
     bound = statistics.median(alone["rates"]) / statistics.median(race["results"]["plain"]["rates"])
     return [
         "",
-        f"The matrix products of a step of `mlp` alone make {rates(alone['rates'])} images a second: whatever does the "
-        f"same sums by them can be {bound:.2f} times as fast as the plain loop, and no more.",
+        f"The matrix products of a step of `mlp` alone make {rates(alone['rates'])} images a second by torch's own "
+        f"product, which is MKL's: {bound:.2f} times the plain loop, and no more. Here they go by oneDNN.",
     ]
 
 

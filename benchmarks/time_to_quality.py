@@ -1,10 +1,15 @@
 """How good is `quick` after two, ten and thirty minutes, and how good is what one would run instead after thirty?
 
-    python benchmarks/time_to_quality.py            every row that is not there yet, one after the other
-    python benchmarks/time_to_quality.py --table    no training: the section from the rows that are there
+    python benchmarks/time_to_quality.py --speeds    how many images each makes in a second (after benchmarks/speed.py)
+    python benchmarks/time_to_quality.py             every row that is not there yet, one after the other
+    python benchmarks/time_to_quality.py --table     no training: the section from the rows that are there
 
-Run it on a machine with two cores that does nothing else; benchmarks/peers.py adds the scripts of PyTorch-GAN. Rows are
-made as those of benchmarks/quality.py are, and kept in docs/benchmarks/quality.jsonl.
+The speeds are measured on a machine with two cores that does nothing else: of `quick` in a run as a user would start
+it, with its logs, scores and pictures; of the others, to their advantage, in the races of benchmarks/speed.py, without
+any of these. What a run is worth depends on its images, not on how long they took: a row is
+trained for as many as its minutes make at that speed, so that it may take its time beside other work, a thread each,
+and be stopped and gone on with. benchmarks/peers.py does the same with the scripts of PyTorch-GAN. Rows are kept in
+docs/benchmarks/quality.jsonl.
 """
 
 from __future__ import annotations
@@ -12,44 +17,105 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import peers
 import quality
+import results
 from results import machine
 from sections import FOLDER, write_section
+from zerosum import recipes
+from zerosum.bench.race import environment
 
-THREADS = 2
-KEPT = FOLDER / "quality.jsonl"
+THREADS = 2  # of the speeds
+KEPT, SPEEDS = FOLDER / "quality.jsonl", FOLDER / "speeds.json"
 GOALS = {2: 2, 10: 3, 30: 5}  # minutes: the part of the best peer's distance after 30 that quick's should be
 PEERS = ("mlp", "dcgan-lite", "dcgan-smooth")
 
 
-def plan() -> Iterator[quality.Row]:
+@dataclass(frozen=True)
+class Row:
+    """One judgement: a run, and its length in minutes of two cores; later ones of the same run go on with it."""
+
+    run: str
+    recipe: str
+    seed: int
+    minutes: int
+
+    def steps(self, speed: float) -> int:
+        """How many that is at so many images a second."""
+        return round(60 * self.minutes * speed / recipes.recipe(self.recipe).batch)
+
+
+def plan() -> Iterator[Row]:
     seeds = {2: range(5), 10: range(1), 30: range(2)}
     for minutes in GOALS:  # the rates of quick fall over the run, so each of its lengths is a run of its own
         for seed in seeds[minutes]:
-            told = ("quick", "--data", "mnist", "--seed", str(seed))
-            yield quality.Row(f"time-quick-{minutes}-{seed}", "time", told, (minutes,))
-    for peer in PEERS:
-        yield quality.Row(f"time-{peer}", "time", (peer, "--data", "mnist"), (2, 10, 30))
+            yield Row(f"quick-{minutes}-{seed}", "quick", seed, minutes)
+    for minutes in reversed(GOALS):
+        for peer in PEERS:
+            yield Row(peer, peer, 0, minutes)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("rows", nargs="*", help="names of rows")
+    parser.add_argument("runs", nargs="*", help="such as quick-2-0 or mlp")
+    parser.add_argument("--speeds", action="store_true")
     parser.add_argument("--table", action="store_true", help="only write the section")
+    parser.add_argument("--threads", type=int, default=1)
     told = parser.parse_args()
-    known = {row.name for row in plan()}
-    if not known.issuperset(told.rows):
-        parser.error(f"no row {', '.join(sorted(set(told.rows) - known))}; there are {', '.join(sorted(known))}")
-    for row in () if told.table else plan():
-        for minutes in row.minutes if not told.rows or row.name in told.rows else ():
-            if (row.name, minutes) not in {(line["name"], line["minutes"]) for line in quality.lines(KEPT)}:
-                quality.keep(quality.measure(row, minutes, THREADS), KEPT)
-                write()
+    rows = sorted(plan(), key=lambda row: row.minutes)
+    if unknown := set(told.runs) - {row.run for row in rows}:
+        parser.error(f"no run {', '.join(sorted(unknown))}; there are {', '.join(sorted({row.run for row in rows}))}")
+    if told.speeds:
+        measure_speeds()
+    for row in () if told.table or told.speeds else rows:
+        done = {(line["name"], line["minutes"]) for line in quality.lines(KEPT)}
+        if (not told.runs or row.run in told.runs) and (row.run, row.minutes) not in done:
+            quality.keep(measure(row, told.threads), KEPT)
+            write()
     write()
+
+
+def zerosum(threads: int, *arguments: str) -> str:
+    command = [sys.executable, "-m", "zerosum", *arguments]
+    return subprocess.run(command, check=True, env=environment(threads), stdout=subprocess.PIPE, text=True).stdout
+
+
+def measure_speeds() -> None:
+    """Images a second: of quick in a run of two minutes, of the others in their races."""
+    races = json.loads((FOLDER / "speed.json").read_text())
+    found = {name: statistics.median(races["races"][name]["results"]["zerosum"]["rates"]) for name in PEERS}
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        zerosum(THREADS, "train", "quick", "--data", "mnist", "--minutes", "2", "--out", str(run), "-q")
+        end = results.events(run)[-1]
+    found["quick"] = end["images"] / end["seconds"]
+    about = {"machine": machine(), "races": races["machine"], "threads": THREADS}
+    SPEEDS.write_text(json.dumps({**about, "speeds": found}, indent=1) + "\n")
+
+
+def measure(row: Row, threads: int) -> dict[str, Any]:
+    """Train a run to that length, or go on with it, and judge it: its line."""
+    print(row.run, row.minutes, flush=True)
+    run, speeds = quality.RUNS / f"time-{row.run}", json.loads(SPEEDS.read_text())
+    steps = row.steps(speeds["speeds"][row.recipe])
+    if not run.exists():
+        told = ("--data", "mnist", "--seed", str(row.seed), "--steps", str(steps), "--out", str(run), "-q")
+        zerosum(threads, "train", row.recipe, *told)
+    elif not results.is_whole(run):
+        zerosum(threads, "resume", str(run), "-q")
+    if (left := steps - results.events(run)[-1]["step"]) > 0:
+        zerosum(threads, "resume", str(run), "--steps", f"+{left}", "-q")
+    told = json.loads(zerosum(threads, "eval", str(run), "-n", "10000", "--json", "--metric", "fid"))
+    about = {"name": row.run, "recipe": row.recipe, "minutes": row.minutes, "machine": speeds["machine"]}
+    return {**about, "steps": steps, **quality.kept(told, results.events(run))}
 
 
 def write() -> None:
@@ -58,11 +124,11 @@ def write() -> None:
     others = json.loads(peers.KEPT.read_text())["peers"] if peers.KEPT.exists() else {}
     found: dict[str, dict[int, list[float]]] = {}
     for line in lines:
-        name = "quick" if line["name"].startswith("time-quick") else line["name"].removeprefix("time-")
-        found.setdefault(f"`{name}`", {}).setdefault(line["minutes"], []).append(line["figures"]["fid"])
+        by = found.setdefault(f"`{line['recipe']}`", {})
+        by.setdefault(line["minutes"], []).append(line["figures"]["fid"])
     for name, marks in others.items():
         found[f"PyTorch-GAN's `{name}.py`"] = {mark["minutes"]: [mark["fid"]] for mark in marks}
-    about = {"machine": machine(), "threads": THREADS, "found": found}
+    about = {"machine": lines[0]["machine"] if lines else machine(), "threads": THREADS, "found": found}
     write_section("quality", about, section(about))
 
 
@@ -74,8 +140,9 @@ def section(about: dict[str, Any]) -> list[str]:
         "",
         f"`python benchmarks/time_to_quality.py` and `python benchmarks/peers.py` on {about['machine']}, "
         f"{about['threads']} threads: Frechet distance by digits-net of 10,000 samples to MNIST's test images, after "
-        "so many minutes of training (two halves of the real images are 0.33 apart). Of several seeds: mean, standard "
-        "deviation and number. `quick` uses MNIST's labels, as it does by default; the others have none.",
+        "as many images as so many minutes of training make there (two halves of the real images are 0.33 apart). Of "
+        "several seeds: mean, standard deviation and number. `quick` uses MNIST's labels, as it does by default; the "
+        "others have none.",
         "",
         "| | 2 min | 10 min | 30 min |",
         "|---|---|---|---|",
