@@ -33,7 +33,7 @@ from zerosum.data import open_dataset
 from zerosum.engine.engine import Engine
 from zerosum.engine.plan import Plan
 from zerosum.engine.training import Training
-from zerosum.networks.convolution import as_torch_does
+from zerosum.networks.paths import as_torch_does
 from zerosum.spec import Recipe
 
 KEPT = FOLDER / "costs.json"

@@ -13,8 +13,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from zerosum.networks import adjoint, build
 from zerosum.networks.adjoint import Way, channels_last, forward, to_input, to_kernel
-from zerosum.networks.convolution import Conv2d, ConvTranspose2d, as_torch_does, folded
+from zerosum.networks.convolution import Conv2d, ConvTranspose2d, folded
 from zerosum.networks.layers import SameConv
+from zerosum.networks.paths import as_torch_does
 from zerosum.recipes import recipe
 from zerosum.types import Domain
 
@@ -33,6 +34,8 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], int, int]] = {
     "groups": (lambda: Conv2d(12, 16, 3, padding=1, groups=4), 12, 9),
     "many to many, transposed": (lambda: ConvTranspose2d(12, 16, 4, 2, 1), 12, 7),
     "groups, transposed": (lambda: ConvTranspose2d(12, 16, 3, 2, 1, 1, groups=4), 12, 7),
+    "many to many, one pixel": (lambda: Conv2d(24, 32, 1), 24, 9),
+    "many to one, one pixel": (lambda: Conv2d(24, 1, 1), 24, 9),
     "an oblong kernel": (lambda: Conv2d(1, 16, (3, 5), (2, 1), (1, 2)), 1, 12),
 }
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zerosum.networks import product
-from zerosum.networks.convolution import as_torch_does
+from zerosum.networks.paths import as_torch_does
 from zerosum.networks.product import Linear, linear
 
 

@@ -73,8 +73,8 @@ def operations(recipe: str) -> float | None:
     from zerosum.bench.contestants import task
     from zerosum.engine.engine import Engine
     from zerosum.engine.plan import Plan
-    from zerosum.networks.convolution import as_torch_does
     from zerosum.networks.dcgan_k2 import WideConv
+    from zerosum.networks.paths import as_torch_does
 
     told, data = task(recipe, 4)
     training = assemble(told, data, Engine("cpu"), Plan.of(told, len(data.train)))

@@ -3,20 +3,20 @@
 oneDNN, torch's convolutions on a CPU, fills a vector with the channels of a pixel. A convolution that ends in one or
 three channels, and the gradient by the input of one that begins there, leave most of the vector empty: a 7x7 kernel
 from 128 channels to 1 takes as long as one to 16. Such a sum is folded (adjoint.py), and a kernel that covers the whole
-image is a linear map. All others are torch's own, but for how they are differentiated twice.
+image, or one pixel of it, is a linear map. All others are torch's own, but for how they are differentiated twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zerosum.networks.adjoint import Pair, Way, forward, to_input
+from zerosum.networks.adjoint import Pair, Way, channels_last, forward, to_input
+from zerosum.networks.paths import helps, takes_own_path
+from zerosum.networks.product import linear
 
 FEW = 4  # channels that leave at least half of a vector of eight empty
 LARGEST = 4  # the product's size by that of its operand; beyond, memory costs what the arithmetic spares
@@ -45,12 +45,12 @@ class Conv2d(nn.Conv2d):
             return F.conv2d(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
         if self.folds:
             return self._fold(input, padding)
-        return forward(input, self.weight, self.bias, Way(_pair(self.stride), padding, self.groups))
+        return _own(input, self.weight, self.bias, Way(_pair(self.stride), padding, self.groups))
 
     def _fold(self, input: Tensor, padding: Pair) -> Tensor:
         own = self.weight  # once: a parametrization makes it anew each time
         if self.in_channels <= self.out_channels:
-            return forward(input, own, self.bias, Way(_pair(self.stride), padding, folds=True))
+            return _own(input, own, self.bias, Way(_pair(self.stride), padding, folds=True))
         if input.shape[2:] == own.shape[2:] and padding == (0, 0):  # one place: a linear map of all pixels
             pixels, weight = (x.permute(0, 2, 3, 1).flatten(1) for x in (input, own))  # as they lie
             return F.linear(pixels, weight, self.bias)[:, :, None, None]
@@ -96,7 +96,15 @@ def convolve(
     """`torch.nn.functional.conv2d`, on the path of the layers here where that is the faster one."""
     if not _is_due(x):
         return F.conv2d(x, weight, bias, stride, padding, 1, groups)
-    return forward(x, weight, bias, Way((stride, stride), (padding, padding), groups, folds))
+    return _own(x, weight, bias, Way((stride, stride), (padding, padding), groups, folds))
+
+
+def _own(x: Tensor, weight: Tensor, bias: Tensor | None, way: Way) -> Tensor:
+    """The convolution on its own path: a kernel of one pixel is a linear map of every pixel's channels."""
+    if weight.shape[2:] != (1, 1) or way.stride != (1, 1) or way.padding != (0, 0) or way.groups > 1:
+        return forward(x, weight, bias, way)
+    pixels = channels_last(x).permute(0, 2, 3, 1)
+    return linear(pixels, weight.flatten(1), bias).permute(0, 3, 1, 2)
 
 
 def spread(x: Tensor, weight: Tensor, *, stride: int) -> Tensor:
@@ -114,30 +122,6 @@ def folded(network: nn.Module, device: torch.device, *, autocast: bool) -> list[
     return [name for name, layer in network.named_modules() if getattr(layer, "folds", False)]
 
 
-def helps(device: torch.device, *, autocast: bool) -> bool:
-    """Whether this is the device whose weakness the path is made for, in its own precision."""
-    return device.type == "cpu" and not autocast
-
-
-@contextmanager
-def as_torch_does() -> Iterator[None]:
-    """Inside, every layer takes torch's own path: to compare with, or to count its operations."""
-    global _wanted
-    _wanted = False
-    try:
-        yield
-    finally:
-        _wanted = True
-
-
-_wanted = True
-
-
-def takes_own_path(input: Tensor) -> bool:
-    """Whether layers go another way than torch's with this input."""
-    return _wanted and helps(input.device, autocast=torch.is_autocast_enabled("cpu"))
-
-
 def _is_due(input: Tensor) -> bool:
     return input.dim() == 4 and takes_own_path(input)
 
@@ -145,7 +129,7 @@ def _is_due(input: Tensor) -> bool:
 def _pays(layer: nn.Conv2d | nn.ConvTranspose2d) -> bool:
     few, many = sorted((layer.in_channels, layer.out_channels))
     small = few <= FEW and few * layer.kernel_size[0] * layer.kernel_size[1] <= LARGEST * many
-    return small and layer.groups == 1 and layer.dilation == (1, 1)
+    return small and layer.groups == 1 and layer.dilation == (1, 1) and layer.kernel_size != (1, 1)
 
 
 def _plus(x: Tensor, bias: Tensor | None) -> Tensor:

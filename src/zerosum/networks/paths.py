@@ -1,0 +1,32 @@
+"""Whether layers go another way than torch's: on a CPU, in its own precision, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+_wanted = True
+
+
+def helps(device: torch.device, *, autocast: bool) -> bool:
+    """Whether this is the device whose weaknesses the other ways are made for, in its own precision."""
+    return device.type == "cpu" and not autocast
+
+
+def takes_own_path(input: Tensor) -> bool:
+    """Whether layers go another way than torch's with this input."""
+    return _wanted and helps(input.device, autocast=torch.is_autocast_enabled("cpu"))
+
+
+@contextmanager
+def as_torch_does() -> Iterator[None]:
+    """Inside, every layer takes torch's own path: to compare with, or to count its operations."""
+    global _wanted
+    _wanted = False
+    try:
+        yield
+    finally:
+        _wanted = True
