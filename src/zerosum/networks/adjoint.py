@@ -72,8 +72,9 @@ class _ToInput(torch.autograd.Function):
             met = weight.flatten(1).t() @ y.flatten(2)  # (N, few * k * k, pixels)
             return F.fold(met, size, weight.shape[2:], padding=way.padding, stride=way.stride)
         shape = (len(y), weight.shape[1] * way.groups, *size)
-        y, weight = channels_last(y), channels_last(weight)
-        return _derivative(y, y.new_empty(1).expand(shape), weight, way, 0)
+        # Only its shape counts. It is never touched, so that it takes no memory; a view of one number would be copied.
+        x = torch.empty(shape, dtype=y.dtype, device=y.device, memory_format=torch.channels_last)
+        return _derivative(channels_last(y), x, channels_last(weight), way, 0)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
