@@ -171,11 +171,11 @@ def write() -> None:
     parts = [HEAD, *toys(told), *stacked(told)]
     for group in ("mnist", "fashion-mnist"):
         parts += distances(group, told)
-    parts += zoo(told)
     measured = [line for line in told if line["name"] in named("mnist")]
     if measured:
         draw(measured)
         parts += ["", "![Frechet distance over time](results/quality.png)"]
+    parts += zoo(told)
     FRAGMENT.write_text("\n".join(parts) + "\n")
     results.write_page()
 
