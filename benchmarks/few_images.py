@@ -11,16 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 from typing import Any
 
 from PIL import Image
 
 import results
-from results import ROOT, machine
+from results import ROOT, begin_or_finish, machine, zerosum
 from sections import FOLDER, write_section
-from zerosum.bench.race import environment
 from zerosum.data import open_dataset
 
 IMAGES, STEPS = 500, 10_000
@@ -66,17 +63,10 @@ def prepare() -> None:
 
 def measure(name: str, threads: int) -> dict[str, Any]:
     run = RUNS / name
-
-    def zerosum(*arguments: str) -> str:
-        command = [sys.executable, "-m", "zerosum", *arguments]
-        return subprocess.run(command, check=True, env=environment(threads), stdout=subprocess.PIPE, text=True).stdout
-
     told = ("quick", "--data", f"folder:{DATA}", "--size", "28", *ROWS[name], "--steps", str(STEPS))
-    if not run.exists():
-        zerosum("train", *told, "--out", str(run), "-q")
-    elif not results.is_whole(run):
-        zerosum("resume", str(run), "-q")
-    judged = json.loads(zerosum("eval", str(run), "--against", "mnist", "-n", "10000", "--metric", "fid", "--json"))
+    begin_or_finish(run, threads, *told)
+    judge = ("--against", "mnist", "-n", "10000", "--metric", "fid", "--json")
+    judged = json.loads(zerosum(threads, "eval", str(run), *judge))
     said = results.events(run)
     verdicts = [event["verdict"] for event in said if event["event"] == "verdict"]
     command = " ".join(("zerosum train", *told)).replace(str(DATA), "FEW")

@@ -15,16 +15,13 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import results
-from results import ROOT, machine
-from zerosum.bench.race import environment
+from results import ROOT, begin_or_finish, machine, zerosum
 
 RUNS, LINES = ROOT / "runs" / "quality", ROOT / "docs" / "results" / "quality.jsonl"
 FRAGMENT, CURVE = ROOT / "docs" / "results" / "quality.md", ROOT / "docs" / "results" / "quality.png"
@@ -117,25 +114,16 @@ def measure(row: Row, minutes: float, threads: int) -> dict[str, Any]:
     """Train a row up to that length and judge it: its line."""
     print(row.name, minutes, flush=True)
     run = RUNS / row.name
-
-    def zerosum(*arguments: str) -> str:
-        command = [sys.executable, "-m", "zerosum", *arguments]
-        done = subprocess.run(command, check=True, env=environment(threads), stdout=subprocess.PIPE, text=True)
-        return done.stdout
-
-    if not run.exists():
-        zerosum("train", *row.arguments, "--minutes", f"{minutes:g}", "--out", str(run), "-q")
-    elif not results.is_whole(run):
-        zerosum("resume", str(run), "-q")
+    begin_or_finish(run, threads, *row.arguments, "--minutes", f"{minutes:g}")
     if (left := minutes - results.minutes(run)) > 0.05:
-        zerosum("resume", str(run), "--minutes", f"+{left:g}", "-q")
+        zerosum(threads, "resume", str(run), "--minutes", f"+{left:g}", "-q")
     judge = [part for metric in row.metrics for part in ("--metric", metric)]
     if row.group == "toys":  # the distance that chooses `best` can't see a hundredth of a radius; the rates end at 0
         judge += ["--checkpoint", "last"]
-    told = json.loads(zerosum("eval", str(run), "-n", str(row.samples), "--json", *judge))
+    told = json.loads(zerosum(threads, "eval", str(run), "-n", str(row.samples), "--json", *judge))
     if row.group == "zoo":
         picture = LINES.with_name(f"{row.name}.png")
-        zerosum("sample", str(run), "-n", "60", "--out", str(picture))
+        zerosum(threads, "sample", str(run), "-n", "60", "--out", str(picture))
     about = {"name": row.name, "minutes": minutes, "threads": threads, "machine": machine()}
     command = f"zerosum train {' '.join(row.arguments)} --minutes {row.minutes[0]:g}"
     return {**about, "command": command, **kept(told, results.events(run))}
@@ -221,8 +209,8 @@ def stacked(told: list[dict[str, Any]]) -> list[str]:
     return rows
 
 
-def distances(group: str, told: list[dict[str, Any]]) -> list[str]:
-    """The Frechet distance of each recipe by the minutes that it was trained."""
+def distances(group: str, told: list[dict[str, Any]], head: str = "", data: str | None = None) -> list[str]:
+    """The Frechet distance of each recipe by the minutes that it was trained; data: where the group is named else."""
     found: dict[str, dict[float, dict[str, Any]]] = {}
     for line in told:
         if line["name"] in named(group):
@@ -234,8 +222,8 @@ def distances(group: str, told: list[dict[str, Any]]) -> list[str]:
     network = some["protocol"]["network"]
     rows = [
         "",
-        f"Frechet distance by `{network}` on {group}, 10,000 samples to its {some['protocol']['split']} images; "
-        f"two halves of the real ones are {some['floors']['fid']:.2f} apart.",
+        f"{head}Frechet distance by `{network}` on {data or group}, 10,000 samples to its "
+        f"{some['protocol']['split']} images; two halves of the real ones are {some['floors']['fid']:.2f} apart.",
         "",
         f"| command | {' | '.join(f'{minutes:g} min' for minutes in lengths)} | images by then |",
         f"|---|{'---|' * len(lengths)}---|",
@@ -250,10 +238,7 @@ def distances(group: str, told: list[dict[str, Any]]) -> list[str]:
 
 def zoo(told: list[dict[str, Any]]) -> list[str]:
     """The table of the unconditional and conditional zoo, and what each recipe drew."""
-    rows = distances("zoo", told)
-    if not rows:
-        return []
-    rows[1] = f"The zoo on MNIST, narrowed for a CPU. {rows[1].replace(' on zoo', '')}"
+    rows = distances("zoo", told, "The zoo, narrowed for a CPU. ", "mnist")
     for name in sorted(line["name"] for line in told if line["name"] in named("zoo")):
         rows += ["", f"`{name.removeprefix('zoo-')}`:", "", f"![{name}](results/{name}.png)"]
     return rows

@@ -106,14 +106,14 @@ def measure(row: Row, limit: float, threads: int) -> None:
     """Train the row, or go on with its run, for at most `limit` minutes; then write it."""
     run = RUNS / row.name
     arguments = [os.path.expandvars(argument) for argument in row.arguments]
-    zerosum = [sys.executable, "-m", "zerosum"]
+    program = [sys.executable, "-m", "zerosum"]
     if run.exists() and is_whole(run):
         shutil.rmtree(run)
-    fresh = [*zerosum, "train", *arguments, *length(row), "--out", str(run)]
+    fresh = [*program, "train", *arguments, *length(row), "--out", str(run)]
     for mark in sorted({mark for mark in MARKS if mark < limit} | {limit}):
         if not (run.exists() and is_whole(run)) and minutes(run) < mark:
             left = mark - minutes(run)
-            train([*zerosum, "resume", str(run)] if run.exists() else fresh, left, environment(threads))
+            train([*program, "resume", str(run)] if run.exists() else fresh, left, environment(threads))
             keep(run, f"{mark:g}")
     write_row(row, run, threads)
 
@@ -131,8 +131,7 @@ def write_row(row: Row, run: Path, threads: int) -> None:
     if summary.pop("points", False):
         shutil.copy(last_grid(run), picture)
     else:
-        sample = [sys.executable, "-m", "zerosum", "sample", str(run), "-n", drawn, "--out", str(picture)]
-        subprocess.run(sample, check=True, env=environment(threads))
+        zerosum(threads, "sample", str(run), "-n", drawn, "--out", str(picture))
     shown = " ".join(["zerosum train", *row.arguments, *length(row)])
     about = {"name": row.name, "command": shown, "threads": threads, "machine": machine(), **summary}
     (ROWS / f"{row.name}.json").write_text(json.dumps(about, indent=1) + "\n")
@@ -168,6 +167,20 @@ def keep(run: Path, mark: str) -> None:
     if last.exists():
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(last, copy)
+
+
+def zerosum(threads: int, *arguments: str) -> str:
+    """What a command says on standard output."""
+    command = [sys.executable, "-m", "zerosum", *arguments]
+    return subprocess.run(command, check=True, env=environment(threads), stdout=subprocess.PIPE, text=True).stdout
+
+
+def begin_or_finish(run: Path, threads: int, *told: str) -> None:
+    """Train `told` into the run; one that is there and was stopped goes on to its end."""
+    if not run.exists():
+        zerosum(threads, "train", *told, "--out", str(run), "-q")
+    elif not is_whole(run):
+        zerosum(threads, "resume", str(run), "-q")
 
 
 def is_whole(run: Path) -> bool:

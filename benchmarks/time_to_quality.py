@@ -17,8 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,10 +26,9 @@ from typing import Any
 import peers
 import quality
 import results
-from results import machine
+from results import begin_or_finish, machine, zerosum
 from sections import FOLDER, write_section
 from zerosum import recipes
-from zerosum.bench.race import environment
 
 THREADS = 2  # of the speeds
 KEPT, SPEEDS = FOLDER / "quality.jsonl", FOLDER / "speeds.json"
@@ -83,11 +80,6 @@ def main() -> None:
     write()
 
 
-def zerosum(threads: int, *arguments: str) -> str:
-    command = [sys.executable, "-m", "zerosum", *arguments]
-    return subprocess.run(command, check=True, env=environment(threads), stdout=subprocess.PIPE, text=True).stdout
-
-
 def measure_speeds() -> None:
     """Images a second: of quick in a run of two minutes, of the others in their races."""
     races = json.loads((FOLDER / "speed.json").read_text())
@@ -106,11 +98,7 @@ def measure(row: Row, threads: int) -> dict[str, Any]:
     print(row.run, row.minutes, flush=True)
     run, speeds = quality.RUNS / f"time-{row.run}", json.loads(SPEEDS.read_text())
     steps = row.steps(speeds["speeds"][row.recipe])
-    if not run.exists():
-        told = ("--data", "mnist", "--seed", str(row.seed), "--steps", str(steps), "--out", str(run), "-q")
-        zerosum(threads, "train", row.recipe, *told)
-    elif not results.is_whole(run):
-        zerosum(threads, "resume", str(run), "-q")
+    begin_or_finish(run, threads, row.recipe, "--data", "mnist", "--seed", str(row.seed), "--steps", str(steps))
     if (left := steps - results.events(run)[-1]["step"]) > 0:
         zerosum(threads, "resume", str(run), "--steps", f"+{left}", "-q")
     told = json.loads(zerosum(threads, "eval", str(run), "-n", "10000", "--json", "--metric", "fid"))

@@ -11,10 +11,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from zerosum.networks.layers import BatchNorm
+from zerosum.networks.layers import BatchNorm, one_hot
 from zerosum.networks.product import Linear
 
-__all__ = ["ClassEmbedding", "ClassNorm", "Projection", "VectorNorm"]
+__all__ = ["ClassEmbedding", "ClassNorm", "Projection", "VectorNorm", "own_logit"]
 
 
 class ClassEmbedding(nn.Embedding):
@@ -69,3 +69,11 @@ class Projection(nn.Module):
     def forward(self, features: Tensor, y: Tensor | None) -> Tensor:
         assert y is not None
         return torch.sum(features * self.embed(y), dim=1)
+
+
+def own_logit(logits: Tensor, y: Tensor | None) -> Tensor:
+    """(N, 1) without classes, or (N, classes) with y (N,), to the logits (N,) of each sample's own class."""
+    if logits.shape[1] == 1:
+        return logits.squeeze(1)
+    assert y is not None
+    return torch.sum(logits * one_hot(y, logits.shape[1], logits.dtype), dim=1)

@@ -51,9 +51,11 @@ class EqualConv2d(Conv2d):
         gain: float = LEAKY,
         bias: bool = True,
         padding: int | None = None,
+        stride: int = 1,
         halves: bool = False,
     ) -> None:
-        super().__init__(inputs, outputs, kernel, padding=kernel // 2 if padding is None else padding, bias=bias)
+        padding = kernel // 2 if padding is None else padding
+        super().__init__(inputs, outputs, kernel, stride, padding, bias=bias)
         self.scale, self.halves = gain / math.sqrt(inputs * kernel * kernel), halves
         nn.init.normal_(self.weight)
         if self.bias is not None:

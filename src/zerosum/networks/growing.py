@@ -34,9 +34,19 @@ def doublings(size: int) -> int:
     return round(math.log2(size / first_side(size)))
 
 
+def sides(size: int) -> list[int]:
+    """Of all maps, from the first to the full size."""
+    return [first_side(size) << level for level in range(doublings(size) + 1)]
+
+
 def channels(width: int, side: int, full: int = FULL_WIDTH) -> int:
     """Of a map: the width, and a half of it for each doubling beyond `full` pixels; at least 1."""
     return max(1, width * full // max(side, full))
+
+
+def maps_of(width: int, size: int, full: int = FULL_WIDTH) -> list[int]:
+    """The channels of all maps, from the first to the full size."""
+    return [channels(width, side, full) for side in sides(size)]
 
 
 class Growing(nn.Module):
@@ -54,10 +64,6 @@ class Growing(nn.Module):
         """Go on at this growth; what is beyond the full size is the full size."""
         self._growth = min(growth, float(self.top))
         self.grown.fill_(self._growth)
-
-    def maps(self, width: int) -> list[int]:
-        """The channels of every level's map."""
-        return [channels(width, self.first << level) for level in range(self.top + 1)]
 
     def images(self, x: Tensor, before: Tensor, to_image: nn.ModuleList, domain: Domain) -> Tensor:
         """What G draws of its newest map, and, while that fades in, of the one before.
@@ -99,7 +105,7 @@ class GrowingDiscriminator(Growing):
     def __init__(self, domain: Domain, *, width: int, block: Callable[[int, int], nn.Module], name: str) -> None:
         require_images(domain, name, SIZES)
         super().__init__(domain.size)
-        maps = self.maps(width)
+        maps = maps_of(width, domain.size)
         self.from_image = nn.ModuleList(EqualConv2d(domain.channels, own, 1) for own in maps)
         self.blocks = nn.ModuleList(map(block, maps[1:], maps))  # number k leads from level k + 1 to level k
         self.deviation = MinibatchStd()

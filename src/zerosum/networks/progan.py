@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from zerosum.networks import NETWORKS
 from zerosum.networks.equalized import LEAKY, EqualConv2d, EqualLinear, leaky, pixel_norm
-from zerosum.networks.growing import SIZES, Growing, GrowingDiscriminator
+from zerosum.networks.growing import SIZES, Growing, GrowingDiscriminator, maps_of
 from zerosum.networks.layers import require_images, to_maps
 from zerosum.networks.resample import enlarge
 from zerosum.types import Domain
@@ -50,7 +50,7 @@ class ProganGenerator(Growing):
         require_images(domain, "progan-generator", SIZES)
         super().__init__(domain.size)
         self.z_dim, self.domain = z_dim, domain
-        maps = self.maps(width)
+        maps = maps_of(width, domain.size)
         self.map = (maps[0], self.first, self.first)
         self.start = EqualLinear(z_dim, maps[0] * self.first**2, gain=LEAKY / 4)
         self.conv = EqualConv2d(maps[0], maps[0], 3)

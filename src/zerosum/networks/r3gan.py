@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
-from zerosum.networks.conditioning import ClassEmbedding
+from zerosum.networks.conditioning import ClassEmbedding, own_logit
 from zerosum.networks.convolution import Conv2d
 from zerosum.networks.equalized import leaky
-from zerosum.networks.growing import channels, doublings, first_side
-from zerosum.networks.layers import one_hot, require_images
+from zerosum.networks.growing import first_side, maps_of
+from zerosum.networks.layers import require_images
 from zerosum.networks.product import Linear
 from zerosum.networks.resample import downsample, upsample
 from zerosum.types import Domain
@@ -85,11 +85,6 @@ def stages(maps: list[int], *, up: bool) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def maps_of(width: int, size: int) -> list[int]:
-    """The channels of each map, from the first to the full size."""
-    return [channels(width, first_side(size) << level) for level in range(doublings(size) + 1)]
-
-
 @NETWORKS.register("r3gan-generator")
 class R3ganGenerator(nn.Module):
     """z (N, z_dim), y (N,) to images, which may leave the range of values in training; a class is an embedding by z."""
@@ -125,7 +120,6 @@ class R3ganDiscriminator(nn.Module):
         super().__init__()
         require_images(domain, "r3gan-discriminator", SIZES)
         maps, side = maps_of(width, domain.size)[::-1], first_side(domain.size)
-        self.classes = domain.classes
         self.start = scaled(Conv2d(domain.channels, maps[0], 1), GAIN)
         self.stages = stages(maps, up=False)
         self.basis = nn.Parameter(torch.randn(maps[-1], side, side) / side)
@@ -133,8 +127,4 @@ class R3ganDiscriminator(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         features = torch.einsum("nchw,chw->nc", self.stages(self.start(x)), self.basis)
-        logits: Tensor = self.end(features)
-        if self.classes is None:
-            return logits.squeeze(1)
-        assert y is not None
-        return torch.sum(logits * one_hot(y, self.classes, logits.dtype), dim=1)
+        return own_logit(self.end(features), y)

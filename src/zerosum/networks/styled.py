@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.errors import UserError
+from zerosum.networks.conditioning import own_logit
 from zerosum.networks.equalized import EqualLinear, leaky, pixel_norm
 from zerosum.networks.layers import mean_over_ranks, one_hot
 from zerosum.types import Domain
@@ -120,12 +121,7 @@ class ClassLogit(nn.Module):
 
     def __init__(self, domain: Domain, features: int) -> None:
         super().__init__()
-        self.classes = domain.classes
         self.end = EqualLinear(features, domain.classes or 1, gain=1)
 
     def forward(self, features: Tensor, y: Tensor | None = None) -> Tensor:
-        logits: Tensor = self.end(features)
-        if self.classes is None:
-            return logits.squeeze(1)
-        assert y is not None
-        return torch.sum(logits * one_hot(y, self.classes, logits.dtype), dim=1)
+        return own_logit(self.end(features), y)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
 from zerosum.networks.equalized import EqualConv2d, EqualLinear, leaky
-from zerosum.networks.growing import SIZES, Growing, GrowingDiscriminator
+from zerosum.networks.growing import SIZES, Growing, GrowingDiscriminator, maps_of, sides
 from zerosum.networks.layers import require_images
 from zerosum.networks.resample import blur, upsample
 from zerosum.networks.styled import Noise, Styled
@@ -84,10 +84,11 @@ class StyleganGenerator(Growing, Styled):
         super().__init__(domain.size)
         self.begin(domain, z_dim, w_dim, depth, mixing)
         self.domain = domain
-        maps, sides = self.maps(width), [self.first << level for level in range(self.top + 1)]
+        maps = maps_of(width, domain.size)
         self.styles = 2 * len(maps)
         self.blocks = nn.ModuleList(
-            Synthesis(inputs, own, side, w_dim) for inputs, own, side in zip([None, *maps], maps, sides, strict=False)
+            Synthesis(inputs, own, side, w_dim)
+            for inputs, own, side in zip([None, *maps], maps, sides(domain.size), strict=False)
         )
         self.to_image = nn.ModuleList(EqualConv2d(own, domain.channels, 1, gain=1) for own in maps)
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from zerosum.networks import NETWORKS
 from zerosum.networks.convolution import convolve, spread
 from zerosum.networks.equalized import EqualConv2d, EqualLinear, MinibatchStd, leaky
-from zerosum.networks.growing import SIZES, channels, doublings, first_side
+from zerosum.networks.growing import SIZES, first_side, maps_of, sides
 from zerosum.networks.layers import flat, require_images
 from zerosum.networks.resample import binomial, downsample, upsample
 from zerosum.networks.styled import ClassLogit, Noise, Styled
@@ -98,12 +98,6 @@ def gained(x: Tensor) -> Tensor:
     return leaky(x) * math.sqrt(2)
 
 
-def maps_of(width: int, size: int) -> list[tuple[int, int]]:
-    """The channels and the side of each map, from the first to the full size."""
-    sides = [first_side(size) << level for level in range(doublings(size) + 1)]
-    return [(channels(width, side, FULL_WIDTH), side) for side in sides]
-
-
 @NETWORKS.register("stylegan2-generator")
 class Stylegan2Generator(Styled):
     """z (N, z_dim) to images; those of training may leave the range of values."""
@@ -124,13 +118,13 @@ class Stylegan2Generator(Styled):
         require_images(domain, "stylegan2-generator", SIZES)
         self.begin(domain, z_dim, w_dim, depth, mixing)
         self.domain = domain
-        first, *rest = maps_of(width, domain.size)
-        self.styles = 2 * len(rest) + 2
-        self.constant = nn.Parameter(torch.randn(1, first[0], first[1], first[1]))
-        self.layers = nn.ModuleList([Layer(first[0], first[0], first[1], w_dim)])
-        self.to_image = nn.ModuleList([ToImage(first[0], domain.channels, w_dim)])
-        inputs = first[0]
-        for own, side in rest:
+        maps, first = maps_of(width, domain.size, FULL_WIDTH), first_side(domain.size)
+        inputs = maps[0]
+        self.styles = 2 * len(maps)
+        self.constant = nn.Parameter(torch.randn(1, inputs, first, first))
+        self.layers = nn.ModuleList([Layer(inputs, inputs, first, w_dim)])
+        self.to_image = nn.ModuleList([ToImage(inputs, domain.channels, w_dim)])
+        for own, side in zip(maps[1:], sides(domain.size)[1:], strict=True):
             self.layers += [Layer(inputs, own, side, w_dim, doubles=True), Layer(own, own, side, w_dim)]
             self.to_image.append(ToImage(own, domain.channels, w_dim))
             inputs = own
@@ -152,8 +146,7 @@ class ResidualDown(nn.Module):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.conv1 = EqualConv2d(inputs, inputs, 3, gain=1)
-        self.conv2 = EqualConv2d(inputs, outputs, 3, gain=1, padding=0)
-        self.conv2.stride = (2, 2)
+        self.conv2 = EqualConv2d(inputs, outputs, 3, gain=1, padding=0, stride=2)
         self.skip = EqualConv2d(inputs, outputs, 1, gain=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -170,13 +163,12 @@ class Stylegan2Discriminator(nn.Module):
     def __init__(self, domain: Domain, *, width: int = 512) -> None:
         super().__init__()
         require_images(domain, "stylegan2-discriminator", SIZES)
-        maps = maps_of(width, domain.size)
-        widths = [own for own, _ in reversed(maps)]
+        widths = maps_of(width, domain.size, FULL_WIDTH)[::-1]
         self.from_image = EqualConv2d(domain.channels, widths[0], 1, gain=1)
         self.blocks = nn.Sequential(*map(ResidualDown, widths, widths[1:]))
         self.deviation = MinibatchStd()
         self.conv = EqualConv2d(widths[-1] + 1, widths[-1], 3, gain=1)
-        self.whole = EqualLinear(widths[-1] * maps[0][1] ** 2, widths[-1], gain=1)
+        self.whole = EqualLinear(widths[-1] * first_side(domain.size) ** 2, widths[-1], gain=1)
         self.end = ClassLogit(domain, widths[-1])
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:

@@ -65,7 +65,6 @@ def within(z: Tensor, threshold: float) -> Tensor:
 
     Of the two distribution functions, 2 F - 1 is erf(z / sqrt 2) and the same over erf(threshold / sqrt 2).
     """
-    share = torch.erf(z.cpu().double() / math.sqrt(2)) * math.erf(
-        threshold / math.sqrt(2)
-    )  # not every device has double
+    exact = z.cpu().double()  # not every device has it
+    share = torch.erf(exact / math.sqrt(2)) * math.erf(threshold / math.sqrt(2))
     return torch.mul(torch.erfinv(share), math.sqrt(2)).to(z)
