@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import platform
@@ -51,6 +52,8 @@ class Engine:
             precision=precision,
         )
         self.fabric.launch()
+        if world > 1:
+            atexit.register(_leave)
         self.precision = precision
         self.keeps_memory = keep_memory()
         if self.device.type == "cuda":  # sums of 32 bits from factors of 19, and each shape's fastest kernel
@@ -194,6 +197,12 @@ class Engine:
         """Rank 0's text, on every rank."""
         with self.together():
             return str(self.fabric.broadcast(value)) if self.world > 1 else value
+
+
+def _leave() -> None:
+    """End gloo's threads before the interpreter goes: one that outlived it has aborted a finished process."""
+    if dist.is_initialized() and dist.get_backend() == "gloo":
+        dist.destroy_process_group()
 
 
 def _accelerator(device: str) -> str:
