@@ -309,3 +309,14 @@ def test_one_image_is_nothing_to_learn_from(tmp_path: Path, capsys: pytest.Captu
     Image.new("RGB", (32, 32), "red").save(folder / "red.png")
     told = fails(capsys, f"train quick --data folder:{folder} --steps 1 --out run -q")
     assert "has one sample to train on: a game needs at least two" in told
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [({}, "20000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "passive"}, "None")],
+)
+def test_threads_sleep_soon_where_the_user_says_nothing(told: dict[str, str], expected: str) -> None:
+    kept = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    code = "import os, sys, zerosum.cli; assert 'torch' not in sys.modules; print(os.environ.get('GOMP_SPINCOUNT'))"
+    done = subprocess.run([sys.executable, "-c", code], env=kept | told, check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == expected

@@ -1,4 +1,4 @@
-"""Who takes part in a race: zerosum's training, the tutorials' loops, and the machine's own best convolution.
+"""Who takes part in a race: zerosum's training, the tutorials' loops, and what bounds them on this machine.
 
 Each runs in a process of its own, `python -m zerosum.bench.contestants KIND`, so that what one of them sets for its
 process (how memory is kept, above all) helps no other. It answers every line of its input, a number of steps, with a
@@ -13,12 +13,13 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from zerosum import recipes
 from zerosum.api.assemble import assemble, settle
@@ -32,7 +33,7 @@ from zerosum.engine.plan import Plan
 from zerosum.spec import Recipe
 
 IMAGES = 2000  # in memory: enough that a batch is never in the processor's cache
-KINDS = ("zerosum", "plain", "keras", "convolution", "products")
+KINDS = ("zerosum", "plain", "keras", "convolution", "arithmetic")
 
 
 class Contestant(Protocol):
@@ -122,37 +123,48 @@ class Convolution:
         return found
 
 
-class Products:
-    """The matrix products of a step of `mlp` and nothing else: no loop over the same sums by them is faster."""
+class Arithmetic:
+    """The convolutions and products of zerosum's step, one after the other: by the same kernels nothing is faster."""
 
-    def __init__(self) -> None:
-        keep_memory()
-        recipe, _ = task("mlp")
-        self.batch, self.name = float(recipe.batch), "the matrix products of mlp alone"
-        networks = plain.mlp(None)
-        G, D = (self.layers(network, recipe.batch) for network in networks)
-        judged = self.layers(networks[1], 2 * recipe.batch)  # real and fake in one
-        self.products = [*self.learns(G), *((x, w) for x, w, _ in D), *((y, w.t()) for _, w, y in D)]
-        self.products += self.learns(judged)
-
-    @staticmethod
-    def layers(network: nn.Module, batch: int) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """Of each linear layer its input, its weights turned about, and the gradient that meets its output."""
-        linear = [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
-        return [
-            (torch.randn(batch, one.in_features), one.weight.detach().t(), torch.randn(batch, one.out_features))
-            for one in linear
-        ]
-
-    @staticmethod
-    def learns(layers: list[tuple[Tensor, Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
-        """Forward, by the inputs (but the first layer's, which nobody asks for) and by the weights."""
-        found = [(x, w) for x, w, _ in layers] + [(y, w.t()) for _, w, y in layers[1:]]
-        return found + [(y.t(), x) for x, _, y in layers]
+    def __init__(self, name: str) -> None:
+        recipe, data = task(name)
+        training = assemble(recipe, data, Engine("cpu"), Plan.of(recipe, len(data.train)))
+        training.take_step(observe=False)
+        began = training.images
+        with Recorder() as recorder:
+            for _ in range(training.game.period):
+                training.take_step(observe=False)
+        self.batch, self.name = float(training.images - began), f"the convolutions and products of {name} alone"
+        self.calls = recorder.calls
 
     def step(self) -> None:
-        for left, right in self.products:
-            torch.mm(left, right)
+        with torch.no_grad():
+            for operator, arguments in self.calls:
+                operator(*arguments)
+
+
+class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes every convolution and every product, each with tensors of its own that lie in memory as those do."""
+
+    OPERATORS = ("convolution", "convolution_backward", "mm", "addmm", "bmm", "baddbmm", "_linear_pointwise")
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.calls: list[tuple[Callable[..., object], list[object]]] = []
+        self.tensors: dict[tuple[object, ...], Tensor] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        if func.overloadpacket.__name__ in self.OPERATORS:
+            self.calls.append((func, [self.like(one) if isinstance(one, Tensor) else one for one in args]))
+        return func(*args, **(kwargs or {}))
+
+    def like(self, tensor: Tensor) -> Tensor:
+        """One of the same shape and layout, and the same one for each that asks for them."""
+        key = (tensor.shape, tensor.stride(), tensor.dtype)
+        if key not in self.tensors:
+            shape, stride, dtype = key
+            self.tensors[key] = torch.empty_strided(shape, stride, dtype=dtype).normal_()
+        return self.tensors[key]
 
 
 def forward(x: Tensor, w: Tensor, stride: int) -> Callable[[], object]:
@@ -177,8 +189,8 @@ def enter(kind: str, name: str, device: Device, threads: int) -> Contestant:
     """The contestant of that kind, ready to run."""
     if kind == "convolution":
         return Convolution()
-    if kind == "products":
-        return Products()
+    if kind == "arithmetic":
+        return Arithmetic(name)
     if kind == "keras":
         recipe, data = task("dcgan-lite")
         return keras.Script(images(recipe, data).permute(0, 2, 3, 1).numpy(), threads)

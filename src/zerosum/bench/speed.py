@@ -58,7 +58,7 @@ class Chore:
 
 def run_race(recipe: str, *, rounds: int, seconds: float, threads: int, device: str = "cpu") -> Raced:
     """zerosum against the plain loop; on a CPU also against what bounds it, and `dcgan-lite`'s Keras script."""
-    kinds = ["zerosum", "plain", *(["products"] if recipe == "mlp" and device == "cpu" else [])]
+    kinds = ["zerosum", "plain", *(["arithmetic"] if device == "cpu" else [])]
     if recipe == "dcgan-lite" and device == "cpu":
         kinds += ["convolution", *(["keras"] if keras.installed() else [])]
     results = race(kinds, recipe, rounds=rounds, seconds=seconds, threads=threads, device=device)

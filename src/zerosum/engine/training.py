@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from zerosum.engine.adam import Adam
 from zerosum.engine.capture import Captures
 from zerosum.engine.checkpoint import load_weights
 from zerosum.engine.draws import Streams
@@ -183,10 +184,11 @@ def make_optimizer(network: nn.Module, player: Player, device: torch.device) -> 
     """The optimizer that a player's recipe names, on the fastest path that the device has."""
     weights = list(network.parameters())
     if player.optimizer == "adam":
+        if device.type == "cpu":
+            return Adam(weights, lr=player.lr, betas=player.betas, eps=player.eps, fused=True)
         on_cuda = device.type == "cuda"
         lr = torch.tensor(player.lr, device=device) if on_cuda else player.lr
-        fused = on_cuda or device.type == "cpu"
-        return torch.optim.Adam(weights, lr=lr, betas=player.betas, eps=player.eps, fused=fused, capturable=on_cuda)
+        return torch.optim.Adam(weights, lr=lr, betas=player.betas, eps=player.eps, fused=on_cuda, capturable=on_cuda)
     if player.optimizer == "rmsprop":
         return torch.optim.RMSprop(weights, lr=player.lr, alpha=player.alpha, eps=player.eps, foreach=True)
     return torch.optim.SGD(weights, lr=player.lr, momentum=player.momentum, foreach=True)

@@ -4,7 +4,7 @@ Torch differentiates a convolution twice in another way, which takes the kernel'
 batches into channels: a gradient penalty through grouped kernels took thirty times as long. Everything is laid out
 channels-last, which oneDNN is made for; a map of one channel lies both ways, and torch takes it for the other one.
 
-To few channels the input's map is one product, that of every pixel with every element of the kernel, and a fold of what
+To few channels the input's map is one product, that of every element of the kernel with every pixel, and a sum of what
 belongs to the same pixel: the same terms in another order, without vectors that are mostly empty.
 """
 
@@ -17,6 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from zerosum.networks.product import product
 
 Pair = tuple[int, int]
 
@@ -56,32 +58,48 @@ class _Forward(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,), (x, weight), way = gradients, ctx.saved_tensors, ctx.way
-        by_x = to_input(gradient, weight, x.shape[2:], way) if ctx.needs_input_grad[0] else None
+        by_x = to_input(gradient, weight, None, x.shape[2:], way) if ctx.needs_input_grad[0] else None
         by_weight = to_kernel(x, gradient, weight, way) if ctx.needs_input_grad[1] else None
         return by_x, by_weight, gradient.sum((0, 2, 3)) if ctx.needs_input_grad[2] else None, None
 
 
 class _ToInput(torch.autograd.Function):
-    """Its adjoint by x, a transposed convolution: y (N, O, h, w) -> (N, I, *size)."""
+    """Its adjoint by x, a transposed convolution: y (N, O, h, w), weight, bias (I,) -> (N, I, *size)."""
 
     @staticmethod
-    def forward(ctx: Any, y: Tensor, weight: Tensor, size: Pair, way: Way) -> Tensor:
+    def forward(ctx: Any, y: Tensor, weight: Tensor, bias: Tensor | None, size: Pair, way: Way) -> Tensor:
         ctx.save_for_backward(y, weight)
         ctx.way = way
         if way.folds:
-            met = weight.flatten(1).t() @ y.flatten(2)  # (N, few * k * k, pixels)
-            return F.fold(met, size, weight.shape[2:], padding=way.padding, stride=way.stride)
+            return _fold(y, weight, bias, size, way)
         shape = (len(y), weight.shape[1] * way.groups, *size)
         # Only its shape counts. It is never touched, so that it takes no memory; a view of one number would be copied.
         x = torch.empty(shape, dtype=y.dtype, device=y.device, memory_format=torch.channels_last)
-        return _derivative(channels_last(y), x, channels_last(weight), way, 0)
+        x = _derivative(channels_last(y), x, channels_last(weight), way, 0)
+        return x if bias is None else x.add_(bias[:, None, None])  # oneDNN takes longer when it is told of the bias
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,), (y, weight), way = gradients, ctx.saved_tensors, ctx.way
         by_y = forward(gradient, weight, None, way) if ctx.needs_input_grad[0] else None
         by_weight = to_kernel(gradient, y, weight, way) if ctx.needs_input_grad[1] else None
-        return by_y, by_weight, None, None
+        return by_y, by_weight, gradient.sum((0, 2, 3)) if ctx.needs_input_grad[2] else None, None, None
+
+
+def _fold(y: Tensor, weight: Tensor, bias: Tensor | None, size: Pair, way: Way) -> Tensor:
+    """The same by one product, and a sum of its planes: one for each element of the kernel, moved to where it acts."""
+    count, few, (height, width) = len(y), weight.shape[1], weight.shape[2:]
+    pixels = channels_last(y).permute(0, 2, 3, 1).flatten(0, 2)
+    planes = product(weight.flatten(1).t(), pixels).view(few, height, width, count, *y.shape[2:])
+    (down, right), (top, left) = way.stride, way.padding
+    rows = y.new_zeros(few, height, count, y.shape[2], size[1] + 2 * left)
+    for column in range(width):
+        rows[..., column::right][..., : y.shape[3]] += planes[:, :, column]
+    x = y.new_zeros(few, count, size[0] + 2 * top, size[1] + 2 * left)
+    for row in range(height):
+        x[:, :, row::down][:, :, : y.shape[2]] += rows[:, row]
+    x = x[:, :, top : top + size[0], left : left + size[1]].transpose(0, 1)
+    return channels_last(x.contiguous() if bias is None else x + bias[:, None, None])
 
 
 class _ToKernel(torch.autograd.Function):
@@ -96,7 +114,7 @@ class _ToKernel(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,), (x, y), way = gradients, ctx.saved_tensors, ctx.way
-        by_x = to_input(y, gradient, x.shape[2:], way) if ctx.needs_input_grad[0] else None
+        by_x = to_input(y, gradient, None, x.shape[2:], way) if ctx.needs_input_grad[0] else None
         by_y = forward(x, gradient, None, way) if ctx.needs_input_grad[1] else None
         return by_x, by_y, None, None
 
@@ -122,9 +140,9 @@ def forward(x: Tensor, weight: Tensor, bias: Tensor | None, way: Way) -> Tensor:
     return _forward(x, weight, bias, way)
 
 
-def to_input(y: Tensor, weight: Tensor, size: tuple[int, ...], way: Way) -> Tensor:
-    """The transposed convolution of y (N, O, h, w) with the same weight to (N, I, *size)."""
-    return _to_input(y, weight, tuple(size), way)
+def to_input(y: Tensor, weight: Tensor, bias: Tensor | None, size: tuple[int, ...], way: Way) -> Tensor:
+    """The transposed convolution of y (N, O, h, w) with the same weight to (N, I, *size), plus bias (I,)."""
+    return _to_input(y, weight, bias, tuple(size), way)
 
 
 def to_kernel(x: Tensor, y: Tensor, like: Tensor, way: Way) -> Tensor:

@@ -58,7 +58,7 @@ class Conv2d(nn.Conv2d):
         kernel, weight = self.kernel_size, own.flip(2, 3).transpose(0, 1)
         size = tuple(side + 2 * pad - k + 1 for side, pad, k in zip(input.shape[2:], padding, kernel, strict=True))
         rest = tuple(k - 1 - pad for pad, k in zip(padding, kernel, strict=True))
-        return _plus(to_input(input, weight, size, Way((1, 1), _pair(rest), folds=True)), self.bias)
+        return to_input(input, weight, self.bias, size, Way((1, 1), _pair(rest), folds=True))
 
 
 class ConvTranspose2d(nn.ConvTranspose2d):
@@ -80,7 +80,7 @@ class ConvTranspose2d(nn.ConvTranspose2d):
             )
         )
         way = Way(_pair(self.stride), _pair(self.padding), self.groups, self.folds)
-        return _plus(to_input(input, self.weight, size, way), self.bias)
+        return to_input(input, self.weight, self.bias, size, way)
 
 
 def convolve(
@@ -112,7 +112,7 @@ def spread(x: Tensor, weight: Tensor, *, stride: int) -> Tensor:
     if not _is_due(x):
         return F.conv_transpose2d(x, weight, stride=stride)
     size = tuple((side - 1) * stride + kernel for side, kernel in zip(x.shape[2:], weight.shape[2:], strict=True))
-    return to_input(x, weight, size, Way((stride, stride), (0, 0)))
+    return to_input(x, weight, None, size, Way((stride, stride), (0, 0)))
 
 
 def folded(network: nn.Module, device: torch.device, *, autocast: bool) -> list[str]:
@@ -130,10 +130,6 @@ def _pays(layer: nn.Conv2d | nn.ConvTranspose2d) -> bool:
     few, many = sorted((layer.in_channels, layer.out_channels))
     small = few <= FEW and few * layer.kernel_size[0] * layer.kernel_size[1] <= LARGEST * many
     return small and layer.groups == 1 and layer.dilation == (1, 1) and layer.kernel_size != (1, 1)
-
-
-def _plus(x: Tensor, bias: Tensor | None) -> Tensor:
-    return x if bias is None else x + bias[:, None, None]
 
 
 def _pair(numbers: tuple[int, ...]) -> Pair:

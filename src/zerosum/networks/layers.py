@@ -58,9 +58,11 @@ class SameConvTranspose(ConvTranspose2d):
         super().__init__(inputs, outputs, kernel, stride, before, missing, bias=bias)
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
-        # Torch cuts as much after as before; Keras cuts the odd row and column after.
         full = super().forward(input, output_size)
-        return full[:, :, : input.shape[2] * self.stride[0], : input.shape[3] * self.stride[1]]
+        below, right = (input.shape[axis] * self.stride[axis - 2] - full.shape[axis] for axis in (2, 3))
+        # Torch cuts as much after as before; Keras cuts the odd row and column after. A slice's gradient would lie
+        # the other way round in memory.
+        return F.pad(full, (0, right, 0, below)) if below or right else full
 
 
 def relu_layers(*sizes: int) -> nn.Sequential:
@@ -186,7 +188,9 @@ class Dropout(nn.Dropout):
         if not self.training or input.device.type != "cpu" or self.p in (0.0, 1.0):
             return super().forward(input)
         dropped = round(self.p * 2**16)  # of 65,536 numbers
-        bits = torch.empty_like(input, dtype=torch.int16, requires_grad=False).random_(-(2**15), 2**15)
+        drawn = torch.empty(-(-input.numel() // 4), dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
+        layout = torch.empty_like(input, requires_grad=False)
+        bits = drawn[: input.numel()].as_strided(layout.shape, layout.stride())
         return input * (bits >= dropped - 2**15).to(input.dtype).mul_(2**16 / (2**16 - dropped))
 
 

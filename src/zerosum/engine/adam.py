@@ -1,0 +1,33 @@
+"""torch's fused Adam on a CPU, with kernels handed over as they lie in memory.
+
+Its step walks weights, gradients and moments from front to back. Kernels that lie channels-last are copied first, which
+takes ten times as long as the step; and a gradient that lies another way than its weight is added to other weights.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Adam(torch.optim.Adam):
+    """torch's, number for number; its kernels may lie in any way."""
+
+    def _init_group(self, group: Any, weights: Any, gradients: Any, *lists: Any) -> Any:
+        """What torch collects for a step, each tensor as a view whose elements follow each other."""
+        found = super()._init_group(group, weights, gradients, *lists)  # type: ignore[no-untyped-call]
+        for index, weight in enumerate(weights):
+            if gradients[index].stride() != weight.stride():
+                gradients[index] = torch.empty_like(weight).copy_(gradients[index])
+            if not weight.is_contiguous():
+                for tensors in (weights, gradients, *lists[:2]):  # these two are the moments
+                    tensors[index] = in_order(tensors[index])
+        return found
+
+
+def in_order(tensor: Tensor) -> Tensor:
+    """A view of a dense tensor with its dimensions in the order in which they lie."""
+    strides = tensor.stride()
+    return tensor.permute(sorted(range(tensor.dim()), key=lambda axis: -strides[axis]))
