@@ -7,6 +7,6 @@ import os
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
-from zerosum.cli.app import main  # noqa: E402
+from zerosum.cli.app import main
 
 __all__ = ["main"]
