@@ -18,9 +18,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from zerosum.api.assemble import find_data
 from zerosum.data import Dataset, archive, convert, open_dataset, transforms
-from zerosum.data.convert import layout
+from zerosum.data.convert import empty_classes, layout
 from zerosum.errors import UserError
+from zerosum.recipes import recipe
 
 Picture = Callable[..., bytes]
 
@@ -116,6 +118,34 @@ def test_an_image_beside_the_class_folders_is_named(tmp_path: Path, zoo: dict[st
     mostly = {f"{seed}.png": picture(seed) for seed in range(5)} | {"a/x.png": picture(6), "b/x.png": picture(7)}
     loose = open_dataset(str(write(tmp_path / "y", mostly)))
     assert (loose.classes, loose.skipped, len(loose.train) + len(loose.held_out)) == (None, (), 7)
+
+
+@pytest.mark.parametrize(
+    ("names", "skipped", "empty"),
+    [
+        (["cats/a.png", "dogs/b.png"], [], ()),
+        (["cats/a.png", "dogs/b.png"], ["cats/broken.png", "cover.txt"], ()),
+        (["cats/a.png", "dogs/b.png"], ["birds/broken.png", "mice/"], ("birds", "mice")),
+        (["zoo/cats/a.png", "zoo/dogs/b.png"], ["zoo/mice/"], ("mice",)),
+        (["cats/a.png"], ["mice/"], ("mice",)),
+        (["a.png", "b.png"], ["mice/"], ()),
+    ],
+)
+def test_a_class_folder_without_an_image_is_told(names: list[str], skipped: list[str], empty: tuple[str, ...]) -> None:
+    assert empty_classes(names, skipped) == empty
+
+
+def test_an_empty_class_folder_is_named_though_nothing_lies_in_it(tmp_path: Path, zoo: dict[str, bytes]) -> None:
+    root = write(tmp_path / "x", zoo)
+    assert open_dataset(str(root)).empty_classes == ()
+    (root / "zoo" / "mice").mkdir()
+    data = open_dataset(str(root))
+    assert data.classes == ("cats", "dogs")
+    assert data.empty_classes == ("mice",)
+    assert reasons(data) == {"zoo/mice/": "an empty folder"}
+    with pytest.raises(UserError, match=r"class 'mice' of .* has no image that can be read: add some, or remove"):
+        find_data(recipe("acgan"), str(root))
+    assert find_data(recipe("dcgan-faces"), str(root)).classes == ("cats", "dogs")  # it asks for no classes
 
 
 def test_a_mixed_bag_is_converted_and_what_can_not_be_is_named(tmp_path: Path, picture: Picture) -> None:

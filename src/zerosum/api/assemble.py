@@ -49,6 +49,9 @@ def find_data(recipe: Recipe, source: str | None) -> Dataset:
         raise UserError(f"{wanted} is made of points, which have no size: leave --size out")
     if recipe.classes == "required" and dataset.classes is None:
         raise UserError(f"{recipe.name} needs classes, and {wanted} has none: put each class into a folder of its own")
+    if recipe.classes != "ignored" and recipe.only_class is None and dataset.empty_classes:
+        name = dataset.empty_classes[0]
+        raise UserError(f"class {name!r} of {wanted} has no image that can be read: add some, or remove its folder")
     if recipe.only_class is not None:
         dataset = one_class(dataset, recipe.only_class, recipe)
     if len(dataset.train) < 2:

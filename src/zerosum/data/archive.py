@@ -135,10 +135,11 @@ def _walk(root: Path) -> Iterator[_Found | Skipped]:
             yield Skipped(name=shown(prefix) or ".", reason=f"a folder that can't be read: {_reason(error)}")
             continue
         folders = []
+        entries = [entry for entry in entries if not _hidden(entry.name)]
+        if prefix and not entries:
+            yield Skipped(name=shown(prefix), reason="an empty folder")
         for entry in entries:
             name = prefix + entry.name
-            if _hidden(entry.name):
-                continue
             try:
                 status = entry.stat()
             except OSError as error:

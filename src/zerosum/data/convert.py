@@ -32,6 +32,7 @@ class Scan:
     images: int
     side: int  # the median of the short sides
     grey: bool  # each one, by its mode
+    empty: tuple[str, ...]  # class folders beside others without an image that can be read
     skipped: tuple[Skipped, ...]
 
 
@@ -49,7 +50,7 @@ def _recall(record: Path) -> Scan | None:
     try:
         fields = json.loads(record.read_bytes())
         skipped = tuple(Skipped(**one) for one in fields.pop("skipped"))
-        return Scan(**fields, skipped=skipped)
+        return Scan(**fields | {"empty": tuple(fields["empty"])}, skipped=skipped)
     except (OSError, ValueError, TypeError, KeyError):  # absent or damaged: it can be made again
         return None
 
@@ -73,8 +74,14 @@ def _scan(path: Path) -> Scan:
             sides.append(min(header.width, header.height))
             grey = grey and header.grey
     content = hashlib.sha256("\n".join(f"{name}\0{digest}" for name, digest in sorted(found)).encode())
-    side = int(np.median(sides)) if sides else 0
-    return Scan(content=content.hexdigest(), images=len(found), side=side, grey=grey, skipped=tuple(skipped))
+    return Scan(
+        content=content.hexdigest(),
+        images=len(found),
+        side=int(np.median(sides)) if sides else 0,
+        grey=grey,
+        empty=empty_classes([name for name, _ in found], [one.name for one in skipped]),
+        skipped=tuple(skipped),
+    )
 
 
 def open_images(path: Path, name: str, size: int | None, sizes: tuple[int, ...], channels: int | None) -> Dataset:
@@ -140,6 +147,7 @@ def _load(folder: Path, name: str, scanned: Scan) -> Dataset | None:
         held_out=Split(samples=images[train:], labels=None if labels is None else labels[train:]),
         classes=tuple(classes) if classes else None,
         fingerprint=digest,
+        empty_classes=scanned.empty,
         skipped=(*scanned.skipped, *(one for one in skipped if one.name not in known)),
     )
 
@@ -279,12 +287,25 @@ def layout(names: Sequence[str]) -> tuple[list[int], tuple[str, ...], list[int] 
     One folder that holds everything is ignored. Two or more immediate subfolders are the classes, as long as
     they hold half of the images; images beside them are then left out. One subfolder alone is no class.
     """
-    parts = [name.split("/") for name in names]
-    if len({part[0] for part in parts}) == 1 and all(len(part) > 1 for part in parts):
-        parts = [part[1:] for part in parts]
+    parts = _parts(names)
     inside = [row for row, part in enumerate(parts) if len(part) > 1]
     classes = tuple(sorted({parts[row][0] for row in inside}))
     if len(classes) < 2 or 2 * len(inside) < len(parts):
         return list(range(len(names))), (), None
     number = {name: index for index, name in enumerate(classes)}
     return inside, classes, [number[parts[row][0]] for row in inside]
+
+
+def empty_classes(names: Sequence[str], skipped: Sequence[str]) -> tuple[str, ...]:
+    """The subfolders beside those of the images from which nothing could be read: an empty one's name ends in /."""
+    parts = _parts([*names, *skipped])
+    filled = {part[0] for part in parts[: len(names)] if len(part) > 1}
+    return tuple(sorted({part[0] for part in parts[len(names) :] if len(part) > 1} - filled)) if filled else ()
+
+
+def _parts(names: Sequence[str]) -> list[list[str]]:
+    """Each name's folders and file, without the one folder that holds everything."""
+    parts = [name.split("/") for name in names]
+    if len({part[0] for part in parts}) == 1 and all(len(part) > 1 for part in parts):
+        return [part[1:] for part in parts]
+    return parts

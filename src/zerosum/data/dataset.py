@@ -49,6 +49,7 @@ class Dataset:
     held_out: Split
     classes: tuple[str, ...] | None  # None: no labels
     fingerprint: str  # SHA-256 over the samples and labels as they stand here
+    empty_classes: tuple[str, ...] = ()  # folders beside the classes without an image that can be read
     skipped: tuple[Skipped, ...] = ()
     note: str | None = None  # what the user should know: "MNIST is not here, so digits stands in"
 
