@@ -52,7 +52,7 @@ def main() -> None:
         return
     about: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {"rows": {}}
     about |= {"machine": machine(), "torch": torch.__version__, "threads": told.threads}
-    for name in told.rows or [name for name in recipes.names() if recipes.recipe(name).kind != "points"]:
+    for name in told.rows or [name for name in recipes.names() if measured(name)]:
         if name not in about["rows"] or told.rows:
             print(name, flush=True)
             command = [sys.executable, __file__, "--threads", str(told.threads), "--row", name]
@@ -60,6 +60,11 @@ def main() -> None:
             about["rows"][name] = json.loads(done.stdout)
             write_section("costs", about, section(about))
     write_section("costs", about, section(about))
+
+
+def measured(name: str) -> bool:
+    """Whether it makes images from noise."""
+    return recipes.recipe(name).kind != "points" and recipes.recipe(name).inputs == "noise"
 
 
 def measure(name: str, threads: int) -> dict[str, Any]:

@@ -40,7 +40,7 @@ USUAL = {"batch": 128, "size": 28, "width": 32, "images": 10_000, "recipe": "qui
 ROWS = (
     [{"batch": batch} for batch in (8, 16, 32, 64, 128, 256, 512)]
     + [{"size": size} for size in (28, 32, 64)]
-    + [{"recipe": "dcgan-digits", "batch": 64, "size": size} for size in (28, 32, 64, 128)]
+    + [{"recipe": "sngan", "batch": 32, "width": 16, "size": size} for size in (28, 32, 64, 128)]
     + [{"width": width} for width in (16, 32, 64, 128)]
     + [{"images": images} for images in (1_000, 10_000, 100_000, 1_000_000)]
 )
@@ -74,6 +74,8 @@ def measure(row: dict[str, Any], threads: int) -> dict[str, Any]:
         changes = {"batch": row["batch"], "size": row["size"]}
         if row["recipe"] == "quick":
             changes |= {"G.width": row["width"], "D.width": row["width"] // 2}
+        elif "width" in row:
+            changes["width"] = row["width"]
         recipe = recipes.recipe(row["recipe"]).override(changes)
         data = repeated(row["size"], row["images"], Path(folder))
         recipe = settle(recipe, data)
