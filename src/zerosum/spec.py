@@ -36,6 +36,7 @@ class Player:
     eps: Annotated[float, Field(gt=0)] = 1e-8
     alpha: Decay = 0.99  # RMSprop's smoothing
     momentum: Decay = 0.0  # SGD's
+    weight_decay: NonNegative = 0.0  # times the weights, added to their gradients
     clip: NonNegative | None = None  # weights are clamped to [-clip, clip] after each turn (WGAN)
     frozen: bool = False  # a frozen player takes its turns without an update
 
@@ -70,6 +71,16 @@ class Rules:
     @property
     def needs_images(self) -> bool:
         """Whether it can't be played on points."""
+        return False
+
+    @property
+    def features(self) -> str | None:
+        """The name of the feature network whose maps the game compares; None for none."""
+        return None
+
+    @property
+    def by_domain(self) -> bool:
+        """Whether it asks for real samples of one class at a time."""
         return False
 
     def draws(self, batch: int) -> tuple[int, ...]:
@@ -111,6 +122,9 @@ class Recipe:
     notes: tuple[str, ...] = ()  # what the source leaves open, and what was chosen
 
     data: str | None = "digits"  # None: the user must name a source
+    inputs: Literal["noise", "pairs", "domains"] = "noise"  # what G makes an image of: z, a partner, another class
+    direction: Literal["A2B", "B2A"] = "A2B"  # which half of a pair G is given, and which it is to make
+    jitter: Annotated[float, Field(ge=1, le=2)] = 1.0  # images are enlarged so many times and cropped at random
     kind: Literal["images", "points", "any"] = "images"
     size: Positive | None = None  # pixels; None: the largest of `sizes` that the data has
     sizes: tuple[int, ...] = ()

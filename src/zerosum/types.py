@@ -15,6 +15,7 @@ class Domain:
     shape: tuple[int, ...]  # (C, H, W), H = W; or (2,) for points
     classes: int | None = None  # None: unconditional
     value_range: tuple[float, float] = (-1.0, 1.0)
+    source: tuple[int, ...] | None = None  # (C, H, W) of the image that G translates; None: it draws from noise
 
     @property
     def channels(self) -> int:

@@ -229,7 +229,7 @@ def test_a_set_too_large_for_memory_gives_the_same_batches(
     resident = feed(data, draw=draw, flip=flip)
     np.save(tmp_path / "x.npy", data.train.samples)
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
-    monkeypatch.setattr(loader, "RESIDENT_BYTES", 100)
+    monkeypatch.setattr(loader, "HOST_BYTES", 100)
     split = Split(samples=mapped, labels=data.train.labels)
     streamed = feed(
         Dataset(name="m", kind="images", train=split, held_out=split, classes=data.classes, fingerprint=""),

@@ -20,7 +20,7 @@ from PIL import Image
 
 from zerosum.api.assemble import find_data
 from zerosum.data import Dataset, archive, convert, open_dataset, transforms
-from zerosum.data.convert import empty_classes, layout
+from zerosum.data.forms import empty_classes, layout
 from zerosum.errors import UserError
 from zerosum.recipes import recipe
 

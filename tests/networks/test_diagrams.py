@@ -20,10 +20,11 @@ Box = tuple[float, float, float, float, str]
 
 def picture(name: str) -> str:
     told = recipe(name)
-    classes = None if told.classes == "ignored" else 10
+    classes = 2 if told.inputs == "domains" else None if told.classes == "ignored" else 10
     size = told.size or (told.sizes or [0])[-1]
     shape = (2,) if told.kind == "points" else (told.channels or 3, size, size)
-    domain = Domain(shape=shape, classes=classes, value_range=told.value_range)
+    source = None if told.inputs == "noise" else shape
+    domain = Domain(shape=shape, classes=classes, value_range=told.value_range, source=source)
     return diagram(name, {key: describe_player(player, domain) for key, player in told.players.items()})
 
 

@@ -1,4 +1,4 @@
-"""The Python face of zerosum: train, resume, load, sample, walk, mix, directions, project, compare, report."""
+"""The Python face of zerosum: train, resume, load, sample, translate, walk, mix, directions, project, and the rest."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from zerosum.api.generator import Generator, load
 from zerosum.api.habits import DEAD_MINUTES, Care
 from zerosum.api.latents import Projected, directions, mix, project
 from zerosum.api.run import Run
+from zerosum.api.translating import translate
 from zerosum.api.using import compare, members, open_run, report, sample, walk
 from zerosum.engine.engine import Device, Engine, Precision
 from zerosum.engine.events import Bus, Listener
@@ -38,6 +39,7 @@ __all__ = [
     "resume",
     "sample",
     "train",
+    "translate",
     "walk",
 ]
 

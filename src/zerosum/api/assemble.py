@@ -5,25 +5,28 @@ from __future__ import annotations
 import dataclasses
 import math
 import platform
+from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import zerosum
 from zerosum.data import Dataset, Split, open_dataset
-from zerosum.data.dataset import fingerprint, resolve
+from zerosum.data.dataset import fingerprint, of_class, resolve
 from zerosum.data.loader import Feed
-from zerosum.engine.draws import Streams
+from zerosum.data.sources import SOURCES
+from zerosum.engine.draws import Streams, mixed
 from zerosum.engine.engine import Engine
 from zerosum.engine.memory import check_fits, fits
 from zerosum.engine.plan import Plan
 from zerosum.engine.training import Training
 from zerosum.errors import UserError
 from zerosum.games import GAMES
+from zerosum.metrics.features import extractor_for
 from zerosum.networks import build
 from zerosum.networks.describe import describe_player
 from zerosum.sampling.draw import z_dim_of
@@ -47,6 +50,8 @@ def find_data(recipe: Recipe, source: str | None) -> Dataset:
         )
     if dataset.kind == "points" and recipe.size is not None:
         raise UserError(f"{wanted} is made of points, which have no size: leave --size out")
+    if recipe.inputs == "pairs":
+        dataset = directed(dataset, recipe)
     if recipe.classes == "required" and dataset.classes is None:
         raise UserError(f"{recipe.name} needs classes, and {wanted} has none: put each class into a folder of its own")
     if recipe.classes != "ignored" and recipe.only_class is None and dataset.empty_classes:
@@ -57,6 +62,20 @@ def find_data(recipe: Recipe, source: str | None) -> Dataset:
     if len(dataset.train) < 2:
         raise UserError(f"{dataset.name} has one sample to train on: a game needs at least two, add some")
     return dataset
+
+
+def directed(dataset: Dataset, recipe: Recipe) -> Dataset:
+    """Pairs with what G is given as the partners; `UserError` where the data are no pairs."""
+    if dataset.train.partners is None:
+        raise UserError(f"{recipe.name} learns from pairs, and {dataset.name} has none: name --data pairs:PATH")
+    if recipe.direction == "A2B":
+        return dataset
+    return dataclasses.replace(dataset, train=_turned(dataset.train), held_out=_turned(dataset.held_out))
+
+
+def _turned(split: Split) -> Split:
+    assert split.partners is not None
+    return dataclasses.replace(split, samples=split.partners, partners=split.samples)
 
 
 def one_class(dataset: Dataset, name: str, recipe: Recipe) -> Dataset:
@@ -88,7 +107,7 @@ def settle(recipe: Recipe, dataset: Dataset) -> Recipe:
     """The recipe with what the data decided: its source, size and channels."""
     source, argument = resolve(dataset.name)
     if argument:
-        argument = str(Path(argument).expanduser().resolve())  # a run is resumed from anywhere
+        argument = SOURCES[source].in_full(argument)  # a run is resumed from anywhere
     decided: dict[str, Any] = {"data": f"{source}:{argument}" if argument else source}
     if dataset.kind == "images":
         decided |= {"size": dataset.shape[-1], "channels": dataset.shape[0]}
@@ -102,6 +121,7 @@ def domain_of(recipe: Recipe, dataset: Dataset) -> Domain:
         shape=dataset.shape,
         classes=len(dataset.classes or ()) if conditional else None,
         value_range=recipe.value_range,
+        source={"noise": None, "pairs": dataset.source_shape, "domains": dataset.shape}[recipe.inputs],
     )
 
 
@@ -120,20 +140,24 @@ def assemble(recipe: Recipe, dataset: Dataset, engine: Engine, plan: Plan) -> Tr
         _check_memory(recipe, domain, max(leg.recipe.batch for leg in plan.legs) // engine.world)
     networks = {name: engine.place(network) for name, network in build_networks(recipe, domain).items()}
     game = GAMES[recipe.game.kind](networks, plan.legs[0].recipe.game)
-    feed = Feed(
-        dataset,
+    for name in {leg.recipe.game.features for leg in plan.legs} - {None}:
+        game.features = maps_by(str(name), dataset, domain)
+    feed = partial(
+        Feed,
         device=engine.device,
         dtype=engine.dtype,
         value_range=recipe.value_range,
         draw=recipe.draw,
         flip=recipe.flip,
-        seed=recipe.seed,
+        jitter=recipe.jitter,
         rank=engine.rank,
         world=engine.world,
     )
+    each = range(len(dataset.classes or ())) if recipe.game.by_domain else ()
     streams = Streams(
-        feed,
-        z_dim=z_dim_of(networks[game.generator]),
+        feed(dataset, seed=recipe.seed),
+        domains=[feed(of_class(dataset, number), seed=mixed(recipe.seed, number)) for number in each],
+        z_dim=z_dim_of(networks[game.generator]) if recipe.inputs == "noise" else 0,
         classes=domain.classes is not None,
         device=engine.device,
         dtype=engine.dtype,
@@ -145,6 +169,13 @@ def assemble(recipe: Recipe, dataset: Dataset, engine: Engine, plan: Plan) -> Tr
         if count % engine.world:
             raise UserError(f"a batch of {count} does not divide over {engine.world} processes: change --batch")
     return Training(game, plan.legs[0].recipe, plan, streams, engine)
+
+
+def maps_by(name: str, dataset: Dataset, domain: Domain) -> Callable[[Tensor], Tensor]:
+    """The maps of a feature network, of images in the domain's range; it is trained now where the cache has none."""
+    extractor = extractor_for(dataset, name)
+    low, high = domain.value_range
+    return lambda images: extractor.maps((images - low) / (high - low))
 
 
 def _check_memory(recipe: Recipe, domain: Domain, batch: int) -> None:

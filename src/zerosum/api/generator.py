@@ -30,7 +30,13 @@ class Generator:
 
     def __init__(self, network: nn.Module, recipe: Recipe, domain: Domain, classes: tuple[str, ...] | None, step: int):
         self.network, self.recipe, self.domain, self.classes, self.step = network, recipe, domain, classes, step
-        self.z_dim = draw.z_dim_of(network)
+
+    @property
+    def z_dim(self) -> int:
+        """How many numbers z has; `UserError` for a generator that translates images."""
+        if self.domain.source is not None:
+            raise UserError(f"this generator of {self.recipe.name} translates images: `zerosum translate RUN IMAGES`")
+        return draw.z_dim_of(self.network)
 
     def __call__(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """z: (N, z_dim), y: (N,) or None -> samples (N, C, H, W) in the domain's range, or points (N, 2)."""
@@ -141,6 +147,7 @@ def from_state(state: dict[str, Any], device: str = "cpu") -> Generator:
             shape=tuple(about["domain"]["shape"]),
             classes=about["domain"]["classes"],
             value_range=tuple(about["domain"]["value_range"]),
+            source=None if about["domain"].get("source") is None else tuple(about["domain"]["source"]),
         )
         classes = None if about["classes"] is None else tuple(about["classes"])
         weights = state["ema"] or state["weights"][name]

@@ -14,6 +14,7 @@ from torch import nn
 
 from zerosum.api.exam import asker, examiner
 from zerosum.api.scoring import Scorer, drawn
+from zerosum.api.tasks import TaskScorer, task_asker, task_drawer
 from zerosum.data import Dataset
 from zerosum.engine.events import Bus, Event, Listener
 from zerosum.engine.listeners import EventLog, TensorBoardLog
@@ -64,14 +65,17 @@ def habits(
     """The habits of a run; what they need of the data is prepared at the first use."""
     classes = None if dataset.classes is None else list(dataset.classes)
     about = {"recipe": recipe.to_dict(), "domain": dataclasses.asdict(domain), "classes": classes}
-    scorer = Scorer(recipe, domain, dataset) if len(dataset.held_out) else None
+    translates = domain.source is not None
+    scorer: Scorer | TaskScorer | None = None
+    if len(dataset.held_out):
+        scorer = TaskScorer(domain, dataset) if translates else Scorer(recipe, domain, dataset)
     return Habits(
         score=scorer.score if scorer else None,
         rescore=scorer.rescore if scorer else None,
         dead=partial(watcher.dead, care.dead_minutes) if watcher is not None and care.act else None,
-        draw=drawer(folder, recipe, domain, dataset),
-        ask=asker(recipe, domain, dataset),
-        examine=examiner(recipe, domain, dataset) if care.watch else None,
+        draw=(task_drawer if translates else drawer)(folder, recipe, domain, dataset),
+        ask=(task_asker if translates else asker)(recipe, domain, dataset),
+        examine=examiner(recipe, domain, dataset) if care.watch and not translates else None,
         keep=care.keep,
         save_steps=care.save_steps,
         extra={"about": about},

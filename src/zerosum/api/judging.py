@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zerosum.api.subjects import Subject, fitted_to, subject
+from zerosum.api.subjects import Drawn, Subject, fitted_to, subject
+from zerosum.api.translations import GROUPS, data_of, judge_translation
 from zerosum.data import Dataset, open_dataset
 from zerosum.data.sources.toy import MODES
 from zerosum.errors import UserError
@@ -83,7 +84,8 @@ class Question:
             raise UserError(f"n is {self.n} and seeds is {len(self.seeds)}; expected at least 2 samples and 1 seed")
         if self.split not in (None, "train", "held-out"):
             raise UserError(f"no split {self.split!r}; expected train or held-out")
-        chosen(self.metrics)  # an unknown name is refused before anything is read
+        if not set(self.metrics or ()) <= set(GROUPS):  # those of translations are refused where nothing is translated
+            chosen(self.metrics)  # an unknown name is refused before anything is read
 
 
 def evaluate(
@@ -120,10 +122,42 @@ def evaluate(
     judged = subject(what, checkpoint, device)
     if seeds > 1 and not judged.drawn:
         raise UserError(f"{what} are images, which no seed changes: leave --seeds out")
-    made = _judge(judged, what, _dataset(judged, what, against), asked)
+    translates = isinstance(judged, Drawn) and judged.generator.domain.source is not None
+    made = (_judge_translation if translates else _judge)(judged, what, against, asked)
     if (Path(what) / "run.json").exists():
         _store(Path(what), made)
     return made
+
+
+def _judge_translation(judged: Subject, what: PathLike, against: str | None, question: Question) -> Judgement:
+    """The figures of a translator on held-out images."""
+    assert isinstance(judged, Drawn)
+    if question.split == "train" or question.pairs is not None:
+        raise UserError(
+            "a translator is judged on held-out images, beside their partners: leave --split and --pairs out"
+        )
+    dataset = data_of(judged.generator, against)
+    rounds = [
+        judge_translation(
+            judged.generator, dataset, question.n, seed, question.metrics, question.network, question.progress
+        )
+        for seed in question.seeds
+    ]
+    protocol = Protocol(
+        what=str(what),
+        checkpoint=judged.checkpoint,
+        step=judged.step,
+        ema=judged.ema,
+        samples=rounds[0][1],
+        seeds=question.seeds,
+        against=dataset.name,
+        split="held-out",
+        real=rounds[0][1],
+        network=question.network,
+        checksum=None,
+        scope="",
+    )
+    return Judgement(figures=tuple(_together([found for found, _ in rounds])), protocol=protocol)
 
 
 def _dataset(judged: Subject, what: PathLike, against: str | None) -> Dataset:
@@ -140,8 +174,9 @@ def _dataset(judged: Subject, what: PathLike, against: str | None) -> Dataset:
     return found
 
 
-def _judge(judged: Subject, what: PathLike, dataset: Dataset, question: Question) -> Judgement:
+def _judge(judged: Subject, what: PathLike, against: str | None, question: Question) -> Judgement:
     """The figures of every seed together, and the protocol."""
+    dataset = _dataset(judged, what, against)
     if dataset.kind == "points":
         reference, make = None, _toy_maker(judged, what, dataset)
         count, network = min(POINTS, question.n), None

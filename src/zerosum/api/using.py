@@ -154,10 +154,21 @@ def compare(runs: Sequence[PathLike], *, out: PathLike | None = "compare.png") -
 
     def picture(path: Path) -> Image.Image:
         generator = load(path)
+        if generator.domain.source is not None:
+            return _last_grid(path)
         drawn = generator.sample(36 if len(generator.domain.shape) == 3 else 2500, seed=COMPARE_SEED)
         return montage(drawn) if drawn.ndim == 4 else scatter(drawn)
 
     return comparing(found, None if out is None else Path(out), picture)
+
+
+def _last_grid(run: Path) -> Image.Image:
+    """The last picture that a run drew of itself."""
+    grids = sorted((run / "samples").glob("*.png"))
+    if not grids:
+        raise UserError(f"{run} has drawn no grid yet: train it on, or leave it out")
+    with Image.open(grids[-1]) as picture:
+        return picture.copy()
 
 
 def members(runs: Sequence[PathLike]) -> list[Path]:

@@ -46,11 +46,18 @@ def tell_outcome(run: Run | Fleet, *, quiet: bool) -> int:
 
 def _show_samples(run: Run | Fleet) -> None:
     """Ten samples, one of each model of a fleet, or a cloud of points; G that can't draw is reported and no more."""
+    if translates(run):
+        return
     try:
         samples = run.sample(PREVIEWED if members(run) is None else 1, seed=0)
         show(samples if samples.ndim == 4 else run.sample(POINTS, seed=0))
     except ZerosumError as error:
         say(str(error))
+
+
+def translates(run: Run | Fleet) -> bool:
+    """Whether it makes images of images; its grid among the places shows them."""
+    return bool(run.info["recipe"].get("inputs", "noise") != "noise")
 
 
 def members(run: Run | Fleet) -> dict[str, Run] | None:
@@ -85,7 +92,11 @@ def _tell_places(run: Run | Fleet) -> None:
     tell("\nNext:")
     if run.stopped_by:
         tell(f"  zerosum resume {where}    goes on where it stopped")
-    tell(f"  zerosum sample {where} --out samples.png")
+    tell(
+        f"  zerosum translate {where} IMAGES --out DIR"
+        if translates(run)
+        else f"  zerosum sample {where} --out samples.png"
+    )
     if not run.stopped_by:
         tell(f"  zerosum resume {where} --minutes +2")
 

@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from zerosum.data import archive, cache, transforms
 from zerosum.data.archive import File
-from zerosum.data.dataset import Dataset, Skipped, Split, fingerprint, hold_out
+from zerosum.data.dataset import Dataset, Skipped, Split, fingerprint
+from zerosum.data.forms import IMAGES, Form, empty_classes
 from zerosum.errors import UserError
 
 BATCH_FILES = 256
@@ -84,22 +85,24 @@ def _scan(path: Path) -> Scan:
     )
 
 
-def open_images(path: Path, name: str, size: int | None, sizes: tuple[int, ...], channels: int | None) -> Dataset:
+def open_images(
+    path: Path, name: str, size: int | None, sizes: tuple[int, ...], channels: int | None, form: Form = IMAGES
+) -> Dataset:
     """The images below `path` as a dataset, from the cache where this content has been converted before."""
     scanned = scan(path)
     if not scanned.images:
         raise _nothing(path, scanned.skipped)
     size = transforms.choose_size(size, sizes, scanned.side)
     channels = 1 if channels is None and scanned.grey else channels
-    key = f"{scanned.content[:32]}-{size}-{channels or 'auto'}-v{transforms.VERSION}"
+    key = f"{scanned.content[:32]}-{size}-{channels or 'auto'}-v{transforms.VERSION}{form.name and '-'}{form.name}"
     folder = cache.cache_folder() / "images" / key
-    dataset = _load(folder, name, scanned)
+    dataset = _load(folder, name, scanned, form)
     if dataset is None:
         with cache.sole_writer(folder):
-            dataset = _load(folder, name, scanned)  # another process may have made it meanwhile
+            dataset = _load(folder, name, scanned, form)  # another process may have made it meanwhile
             if dataset is None:
-                _convert(path, folder, size, channels, scanned)
-                dataset = _load(folder, name, scanned)
+                _convert(path, folder, size, channels, scanned, form)
+                dataset = _load(folder, name, scanned, form)
     assert dataset is not None
     return dataset
 
@@ -127,7 +130,7 @@ def _nothing(path: Path, skipped: Sequence[Skipped]) -> UserError:
     )
 
 
-def _load(folder: Path, name: str, scanned: Scan) -> Dataset | None:
+def _load(folder: Path, name: str, scanned: Scan, form: Form) -> Dataset | None:
     """A conversion as a dataset; None where there is none, or one that is not whole."""
     try:
         meta = json.loads((folder / "meta.json").read_bytes())
@@ -143,13 +146,21 @@ def _load(folder: Path, name: str, scanned: Scan) -> Dataset | None:
     return Dataset(
         name=name,
         kind="images",
-        train=Split(samples=images[:train], labels=None if labels is None else labels[:train]),
-        held_out=Split(samples=images[train:], labels=None if labels is None else labels[train:]),
+        train=_split(images[:train], None if labels is None else labels[:train], form),
+        held_out=_split(images[train:], None if labels is None else labels[train:], form),
         classes=tuple(classes) if classes else None,
         fingerprint=digest,
         empty_classes=scanned.empty,
         skipped=(*scanned.skipped, *(one for one in skipped if one.name not in known)),
     )
+
+
+def _split(rows: npt.NDArray[Any], labels: npt.NDArray[np.int64] | None, form: Form) -> Split:
+    """Rows as samples; of two squares side by side the left one is the partner of the right one."""
+    if form.across == 1:
+        return Split(samples=rows, labels=labels)
+    side = rows.shape[1]
+    return Split(samples=rows[:, :, side:], labels=labels, partners=rows[:, :, :side])
 
 
 # The conversion
@@ -165,15 +176,15 @@ class _Raw:
     grey: bool = True
 
 
-def _convert(path: Path, folder: Path, size: int, channels: int | None, scanned: Scan) -> None:
+def _convert(path: Path, folder: Path, size: int, channels: int | None, scanned: Scan, form: Form) -> None:
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)  # of a process that was killed
     try:
         part.mkdir(parents=True)
-        raw = _decode_all(path, part / "raw", size, channels or 3)
+        raw = _decode_all(path, part / "raw", size, channels or 3, form)
         if not raw.names:
             raise _nothing(path, (*scanned.skipped, *raw.skipped))
-        _finish(part, raw, size, channels)
+        _finish(part, raw, size, channels, form)
         (part / "raw").unlink()
         shutil.rmtree(folder, ignore_errors=True)  # one that was not whole
         os.replace(part, folder)
@@ -183,15 +194,16 @@ def _convert(path: Path, folder: Path, size: int, channels: int | None, scanned:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _decode_all(path: Path, target: Path, size: int, channels: int) -> _Raw:
+def _decode_all(path: Path, target: Path, size: int, channels: int, form: Form) -> _Raw:
     raw = _Raw()
     with (
         target.open("wb") as file,
         transforms.quiet(),
         ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool,  # Pillow decodes outside Python's lock
     ):
-        for batch in _batches(archive.read_files(path)):
-            for item, result in zip(batch, pool.map(lambda item: _decode(item, size, channels), batch), strict=True):
+        for batch in _batches(form.read(path)):
+            decoded = pool.map(lambda item: _decode(item, size, channels, form), batch)
+            for item, result in zip(batch, decoded, strict=True):
                 if isinstance(result, Skipped):
                     raw.skipped.append(result)
                     continue
@@ -218,31 +230,35 @@ def _batches(items: Iterator[File | Skipped]) -> Iterator[list[File | Skipped]]:
         yield batch
 
 
-def _decode(item: File | Skipped, size: int, channels: int) -> tuple[npt.NDArray[np.uint8], bytes] | Skipped:
+def _decode(
+    item: File | Skipped, size: int, channels: int, form: Form
+) -> tuple[npt.NDArray[np.uint8], bytes] | Skipped:
     if isinstance(item, Skipped):
         return item
     try:
-        return transforms.decode(item.data, size, channels), hashlib.sha256(item.data).digest()
+        return form.decode(item.data, size, channels), hashlib.sha256(item.data).digest()
+    except transforms.UnequalError as error:
+        raise UserError(f"{item.name} is no pair: {error}; expected A|B, or folders of A and B") from None
     except transforms.ImageError as error:
         return Skipped(name=item.name, reason=str(error))
 
 
-def _finish(part: Path, raw: _Raw, size: int, channels: int | None) -> None:
+def _finish(part: Path, raw: _Raw, size: int, channels: int | None, form: Form) -> None:
     """The decoded images in their final order: train, then held out, each in order of names."""
-    kept, classes, labels = layout(raw.names)
+    found = form.arrange(raw.names, raw.digests)
+    kept, held, labels = found.kept, found.held, found.labels
     outside = set(range(len(raw.names))) - set(kept)
     skipped = [*raw.skipped]
-    skipped += [Skipped(name=raw.names[row], reason="outside the class folders") for row in sorted(outside)]
-    held = hold_out([raw.digests[row] for row in kept], labels)
+    skipped += [Skipped(name=raw.names[row], reason=found.left_out) for row in sorted(outside)]
     order = sorted(range(len(kept)), key=lambda place: (held[place], raw.names[kept[place]], raw.digests[kept[place]]))
     rows = np.array([kept[place] for place in order])
     stored = channels or 3
     source: npt.NDArray[np.uint8] = np.memmap(
-        part / "raw", dtype=np.uint8, mode="r", shape=(len(raw.names), size, size, stored)
+        part / "raw", dtype=np.uint8, mode="r", shape=(len(raw.names), size, form.across * size, stored)
     )
     if channels is None and raw.grey:  # colour files without a colour
         source, stored = source[..., :1], 1
-    shape = (len(rows), size, size, stored)
+    shape = (len(rows), size, form.across * size, stored)
     # Written, not mapped: a full disk is then an error, and not a signal that ends the process.
     with (part / "images.npy").open("wb") as file:
         header = {"descr": "|u1", "fortran_order": False, "shape": shape}
@@ -252,7 +268,7 @@ def _finish(part: Path, raw: _Raw, size: int, channels: int | None) -> None:
         _sync(file)
     if labels is not None:
         np.save(part / "labels.npy", np.array([labels[place] for place in order], dtype=np.int64))
-    _write_meta(part, shape, int((~held).sum()), classes, skipped)
+    _write_meta(part, shape, int((~held).sum()), found.classes, skipped)
 
 
 def _write_meta(
@@ -279,33 +295,3 @@ def _write_meta(
 def _sync(file: IO[bytes]) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-def layout(names: Sequence[str]) -> tuple[list[int], tuple[str, ...], list[int] | None]:
-    """Which images are used, the classes (none: an empty tuple), and each used image's class.
-
-    One folder that holds everything is ignored. Two or more immediate subfolders are the classes, as long as
-    they hold half of the images; images beside them are then left out. One subfolder alone is no class.
-    """
-    parts = _parts(names)
-    inside = [row for row, part in enumerate(parts) if len(part) > 1]
-    classes = tuple(sorted({parts[row][0] for row in inside}))
-    if len(classes) < 2 or 2 * len(inside) < len(parts):
-        return list(range(len(names))), (), None
-    number = {name: index for index, name in enumerate(classes)}
-    return inside, classes, [number[parts[row][0]] for row in inside]
-
-
-def empty_classes(names: Sequence[str], skipped: Sequence[str]) -> tuple[str, ...]:
-    """The subfolders beside those of the images from which nothing could be read: an empty one's name ends in /."""
-    parts = _parts([*names, *skipped])
-    filled = {part[0] for part in parts[: len(names)] if len(part) > 1}
-    return tuple(sorted({part[0] for part in parts[len(names) :] if len(part) > 1} - filled)) if filled else ()
-
-
-def _parts(names: Sequence[str]) -> list[list[str]]:
-    """Each name's folders and file, without the one folder that holds everything."""
-    parts = [name.split("/") for name in names]
-    if len({part[0] for part in parts}) == 1 and all(len(part) > 1 for part in parts):
-        return [part[1:] for part in parts]
-    return parts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +26,7 @@ class Split:
 
     samples: npt.NDArray[Any]
     labels: npt.NDArray[np.int64] | None = None  # (N,), an index into the classes
+    partners: npt.NDArray[Any] | None = None  # uint8 (N, h, w, c): of each sample the image that it is to be made of
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -54,10 +55,27 @@ class Dataset:
     note: str | None = None  # what the user should know: "MNIST is not here, so digits stands in"
 
     @property
+    def source_shape(self) -> tuple[int, ...] | None:
+        """Of one partner: (c, h, w); None where there are none."""
+        if self.train.partners is None:
+            return None
+        shape = self.train.partners.shape
+        return shape[3], shape[1], shape[2]
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Of one sample: (C, H, W) for images, (2,) for points."""
         shape = self.train.samples.shape
         return (shape[3], shape[1], shape[2]) if self.kind == "images" else (shape[1],)
+
+
+def of_class(dataset: Dataset, number: int) -> Dataset:
+    """The samples of one class, without classes."""
+    train, held_out = (
+        replace(split, samples=split.samples[split.labels == number], labels=None)
+        for split in (dataset.train, dataset.held_out)
+    )
+    return replace(dataset, train=train, held_out=held_out, classes=None)
 
 
 def open_dataset(
@@ -121,7 +139,7 @@ def fingerprint(train: Split, held_out: Split) -> str:
     """SHA-256 over the shapes, samples and labels of both splits; reads memory-mapped samples in pieces."""
     digest = hashlib.sha256()
     for split in (train, held_out):
-        for array in (split.samples, split.labels):
+        for array in (split.samples, split.labels, *([] if split.partners is None else [split.partners])):
             if array is None:
                 digest.update(b"none;")
                 continue

@@ -9,13 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from zerosum.data.dataset import Dataset
 from zerosum.errors import CheckpointError, UserError
 
-RESIDENT_BYTES = 2**30  # a larger set stays where it is, memory-mapped
+RESIDENT_BYTES = 2**30  # a larger set does not go to a GPU, but stays where it is, memory-mapped
+HOST_BYTES = 2**28  # nor does a larger one go to the process's own memory: mapped pages can be given back
 MIRRORED_BYTES = 2**28  # up to here a mirrored copy lies beside the set: mirroring a batch costs more than taking it
 BLOCK = 65_536  # numbers of a stream that are drawn at once
+PLACES = 2**20  # steps between one end and the other of where a cut may lie
 
 Indices = npt.NDArray[np.int64]
 
@@ -48,11 +51,20 @@ class _Stream:
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
 
+class _Source:
+    """What samples are made of, where they have partners."""
+
+    def __init__(self, host: npt.NDArray[Any], shape: tuple[int, ...], device: torch.device) -> None:
+        self.host, self.shape = host, shape
+        self.rows = _resident(host, True, device)
+
+
 class Feed:
     """Draws batches from a dataset's train split, the same on every device and for every number of ranks.
 
     `draw="shuffle"` goes through permutation after permutation, `"replacement"` draws each image on its own.
-    `flip` mirrors half of the images, left to right. Everything is determined by `seed` and by how many
+    `flip` mirrors half of the images, left to right; `jitter` enlarges them so many times and cuts the old size from a
+    place at random. Everything is determined by `seed` and by how many
     images were drawn before, so batches may change their size in mid-run. Images come in `dtype`, scaled
     from 0 … 255 to `value_range` as low + x / 255 * (high - low); points come unchanged.
     """
@@ -66,6 +78,7 @@ class Feed:
         value_range: tuple[float, float] = (-1.0, 1.0),
         draw: Literal["shuffle", "replacement"] = "shuffle",
         flip: bool = False,
+        jitter: float = 1.0,
         seed: int = 0,
         rank: int = 0,
         world: int = 1,
@@ -79,19 +92,21 @@ class Feed:
         self._device, self._dtype = device, dtype
         self._low, self._high = value_range
         self._images = dataset.kind == "images"
-        self._flip = flip and self._images
+        self._flip, self._jitter = flip and self._images, jitter if self._images else 1.0
         self._rank, self._world = rank, world
         self._shape = dataset.shape
         self._host = split.samples
         self._rows = _resident(split.samples, self._images, device)
+        self._source = None if split.partners is None else _Source(split.partners, dataset.source_shape or (), device)
         self._mirror: int | None = None  # the row where the mirrored copy begins
-        if self._flip and self._rows is not None and self._rows.nbytes <= MIRRORED_BYTES:
+        if self._flip and split.partners is None and self._rows is not None and self._rows.nbytes <= MIRRORED_BYTES:
             mirrored = self._rows.view(count, *self._shape).flip(-1).view(count, -1)
             self._rows, self._mirror = torch.cat([self._rows, mirrored]), count
         self._y = None if split.labels is None else torch.from_numpy(np.array(split.labels)).to(device)
         self._order = _permutations(seed, count) if draw == "shuffle" else _Stream(seed, 0, BLOCK, _uniform(count))
         self._flips = _Stream(seed, 1, BLOCK, _uniform(2))
         self._classes = _Stream(seed, 2, BLOCK, _uniform(count))
+        self._places = _Stream(seed, 3, BLOCK, _uniform(PLACES))
         self._drawn = 0
         self._labelled = 0
 
@@ -107,19 +122,51 @@ class Feed:
         (count / world,), None where the data has no labels. `UserError` where `count` is not a multiple of
         the number of ranks.
         """
-        start, stop = self._part(self._drawn, count)
-        self._drawn += count
-        order = self._order.read(start, stop)
-        index = sent(torch.from_numpy(order), self._device)
+        start, stop, order, index = self._next(count)
         y = None if self._y is None else self._y.index_select(0, index)
         flips = sent(torch.from_numpy(self._flips.read(start, stop)), self._device) if self._flip else None
         if flips is not None and self._mirror is not None:
-            index = index + self._mirror * flips
-        rows = self._gather(order) if self._rows is None else self._rows.index_select(0, index)
-        x = rows.view(len(order), *self._shape)
-        if flips is not None and self._mirror is None:
+            index, flips = index + self._mirror * flips, None
+        rows = self._gather(self._host, order) if self._rows is None else self._rows.index_select(0, index)
+        return self._moved(rows.view(len(order), *self._shape), flips, start, stop), y
+
+    def take_pairs(self, count: int) -> tuple[Tensor, Tensor]:
+        """The next `count` pairs of all ranks together, this rank's part: what is given, and what is to be made of it.
+
+        Both (count / world, C, H, W) in `value_range`, mirrored and cut alike.
+        """
+        assert self._source is not None
+        start, stop, order, index = self._next(count)
+        flips = sent(torch.from_numpy(self._flips.read(start, stop)), self._device) if self._flip else None
+        made = []
+        for host, rows, shape in (
+            (self._source.host, self._source.rows, self._source.shape),
+            (self._host, self._rows, self._shape),
+        ):
+            found = self._gather(host, order) if rows is None else rows.index_select(0, index)
+            made.append(self._moved(found.view(len(order), *shape), flips, start, stop))
+        return made[0], made[1]
+
+    def _next(self, count: int) -> tuple[int, int, Indices, Tensor]:
+        """This rank's part of the next `count`: its places in the streams, and the rows, also on the device."""
+        start, stop = self._part(self._drawn, count)
+        self._drawn += count
+        order = self._order.read(start, stop)
+        return start, stop, order, sent(torch.from_numpy(order), self._device)
+
+    def _moved(self, x: Tensor, flips: Tensor | None, start: int, stop: int) -> Tensor:
+        """Rows as networks see them, mirrored and cut as the streams say at these places."""
+        if flips is not None:
             x = torch.where((flips == 1)[:, None, None, None], x.flip(-1), x)
-        return self._converted(x), y
+        x = self._converted(x)
+        if self._jitter == 1:
+            return x
+        size, large = x.shape[-1], round(self._jitter * x.shape[-1])
+        wide = functional.interpolate(x, (large, large), mode="bilinear", align_corners=False)
+        places = self._places.read(2 * start, 2 * stop).reshape(-1, 2) * (large - size + 1) // PLACES
+        return torch.stack(
+            [one[:, top : top + size, left : left + size] for one, (top, left) in zip(wide, places, strict=True)]
+        )
 
     def labels(self, count: int) -> Tensor | None:
         """Labels for `count` fakes of all ranks together, drawn with replacement from the train labels.
@@ -155,10 +202,10 @@ class Feed:
         start = position + self._rank * local
         return start, start + local
 
-    def _gather(self, order: Indices) -> Tensor:
+    def _gather(self, host: npt.NDArray[Any], order: Indices) -> Tensor:
         """Rows of a memory-mapped set, read in the order in which they lie on the disk."""
         unique, back = np.unique(order, return_inverse=True)
-        rows = np.ascontiguousarray(self._host[unique][back])
+        rows = np.ascontiguousarray(host[unique][back])
         x = torch.from_numpy(rows)
         return sent((x.permute(0, 3, 1, 2) if self._images else x).contiguous(), self._device)
 
@@ -190,7 +237,7 @@ def _uniform(below: int) -> Callable[[np.random.RandomState], Indices]:
 
 def _resident(samples: npt.NDArray[Any], images: bool, device: torch.device) -> Tensor | None:
     """The samples on the device, a row each, channels first; None where they are too large for that."""
-    if samples.nbytes > RESIDENT_BYTES:
+    if samples.nbytes > (HOST_BYTES if device.type == "cpu" else RESIDENT_BYTES):
         return None
     array = np.ascontiguousarray(samples.transpose(0, 3, 1, 2)) if images else samples
     # A copy: what torch shares must be writable, and a mapped file must not be read page by page later.

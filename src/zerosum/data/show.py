@@ -78,17 +78,20 @@ def _counts(dataset: Dataset) -> dict[str, int] | None:
 
 
 def _grid(dataset: Dataset) -> Image.Image:
-    samples = dataset.train.samples
+    """Samples by chance; beside each of a pair, on its left, what it is to be made of."""
+    samples, partners = dataset.train.samples, dataset.train.partners
     count = min(ROWS * ROWS, len(samples))
     rows = np.random.RandomState(SEED).choice(len(samples), count, replace=False)
     size = samples.shape[1]
     side = size * max(1, round(TILE / size))
-    pitch = side + GUTTER
-    canvas = Image.new("RGB", (ROWS * pitch + GUTTER, ROWS * pitch + GUTTER), "white")
+    shown = [samples] if partners is None else [partners, samples]
+    pitch, across = side + GUTTER, len(shown) * side + GUTTER
+    canvas = Image.new("RGB", (ROWS * across + GUTTER, ROWS * pitch + GUTTER), "white")
     for place, row in enumerate(rows):
-        pixels = samples[row][..., 0] if samples.shape[3] == 1 else samples[row]
-        tile = Image.fromarray(np.ascontiguousarray(pixels)).resize((side, side), Image.Resampling.NEAREST)
-        canvas.paste(tile, (GUTTER + place % ROWS * pitch, GUTTER + place // ROWS * pitch))
+        for half, images in enumerate(shown):
+            pixels = images[row][..., 0] if images.shape[3] == 1 else images[row]
+            tile = Image.fromarray(np.ascontiguousarray(pixels)).resize((side, side), Image.Resampling.NEAREST)
+            canvas.paste(tile, (GUTTER + place % ROWS * across + half * side, GUTTER + place // ROWS * pitch))
     return canvas
 
 

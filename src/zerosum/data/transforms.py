@@ -60,6 +60,10 @@ class ImageError(Exception):
     """Why a file is not used as an image, in a few words."""
 
 
+class UnequalError(ImageError):
+    """Why an image is no pair."""
+
+
 @dataclass(frozen=True)
 class Header:
     """What a file says of itself before a pixel is decoded."""
@@ -107,6 +111,20 @@ def decode(data: bytes, size: int, channels: int) -> npt.NDArray[np.uint8]:
             return np.asarray(square.convert("L" if channels == 1 else "RGB")).reshape(size, size, channels)
         except DECODE_ERRORS as error:
             raise ImageError(f"damaged: {_few_words(error)}") from None
+
+
+def decode_halves(data: bytes, size: int, channels: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """The left and the right half of an image, each as `decode` makes it; `UnequalError` where there are none."""
+    _, pixels = whole(data)
+    height, width = pixels.shape[:2]
+    if width % 2 or 5 * width < 6 * height:
+        raise UnequalError(f"{width}x{height} pixels are no two equal halves side by side")
+    made = []
+    for half in (pixels[:, : width // 2], pixels[:, width // 2 :]):
+        square = _centre(Image.fromarray(half[:, :, 0] if half.shape[2] == 1 else half))
+        square = square.resize((size, size), Image.Resampling.LANCZOS).convert("L" if channels == 1 else "RGB")
+        made.append(np.asarray(square).reshape(size, size, channels))
+    return made[0], made[1]
 
 
 def whole(data: bytes) -> tuple[str, npt.NDArray[np.uint8]]:

@@ -48,7 +48,8 @@ class Buffers:
 
     def __init__(self, draws: Draws) -> None:
         self._draws = draws
-        self._dealt: list[tuple[str, int, tuple[Tensor | None, ...]]] = []  # what was asked for, and where it lies
+        # What was asked for, with how many of them, and where it lies.
+        self._dealt: list[tuple[str, tuple[int, ...], tuple[Tensor | None, ...]]] = []
         self._next: int | None = None  # None while the first round notes
 
     def rewind(self) -> None:
@@ -57,8 +58,8 @@ class Buffers:
 
     def fill(self) -> None:
         """Make the next round's draws, and put them into their places."""
-        for name, count, places in self._dealt:
-            for place, value in zip(places, self._drawn(name, count), strict=True):
+        for name, asked, places in self._dealt:
+            for place, value in zip(places, self._drawn(name, asked), strict=True):
                 if place is not None:
                     place.copy_(value)
 
@@ -66,6 +67,17 @@ class Buffers:
         x, y = self._deal("real", count)
         assert x is not None
         return x, y
+
+    def pairs(self, count: int) -> tuple[Tensor, Tensor]:
+        given, target = self._deal("pairs", count)
+        assert given is not None
+        assert target is not None
+        return given, target
+
+    def of(self, domain: int, count: int) -> Tensor:
+        (x,) = self._deal("of", domain, count)
+        assert x is not None
+        return x
 
     def noise(self, count: int) -> Tensor:
         (z,) = self._deal("noise", count)
@@ -80,18 +92,18 @@ class Buffers:
         assert numbers is not None
         return numbers
 
-    def _deal(self, name: str, count: int) -> tuple[Tensor | None, ...]:
+    def _deal(self, name: str, *asked: int) -> tuple[Tensor | None, ...]:
         if self._next is None:
-            places = tuple(None if x is None else x.detach().clone() for x in self._drawn(name, count))
-            self._dealt.append((name, count, places))
+            places = tuple(None if x is None else x.detach().clone() for x in self._drawn(name, asked))
+            self._dealt.append((name, asked, places))
         else:
-            asked, number, places = self._dealt[self._next]
-            assert (asked, number) == (name, count), "a round of this kind asks for other draws"
+            *dealt, places = self._dealt[self._next]
+            assert dealt == [name, asked], "a round of this kind asks for other draws"
             self._next += 1
         return tuple(None if x is None else x.detach() for x in places)  # a turn may ask for a gradient by them
 
-    def _drawn(self, name: str, count: int) -> tuple[Any, ...]:
-        answer = getattr(self._draws, name)(count)
+    def _drawn(self, name: str, asked: tuple[int, ...]) -> tuple[Any, ...]:
+        answer = getattr(self._draws, name)(*asked)
         return answer if isinstance(answer, tuple) else (answer,)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -27,7 +27,10 @@ class Streams:
         seed: int,
         rank: int = 0,
         world: int = 1,
+        domains: Sequence[Feed] = (),
     ) -> None:
+        """domains: a feed of each class alone, where the game asks for them."""
+        self.domains = tuple(domains)
         self.feed, self.z_dim, self.classes = feed, z_dim, classes
         self.device, self.dtype, self.rank, self.world = device, dtype, rank, world
         self.seed = seed
@@ -38,7 +41,7 @@ class Streams:
 
         So it needs no saving, and nothing that happens between two steps can change what comes after.
         """
-        seed = _mix(self.seed, step, self.rank)
+        seed = mixed(self.seed, step, self.rank)
         # torch.manual_seed would ask every kind of device, which takes longer than a small step.
         torch.default_generator.manual_seed(seed)
         if self.device.type == "cuda":
@@ -49,6 +52,12 @@ class Streams:
     def real(self, count: int) -> tuple[Tensor, Tensor | None]:
         x, y = self.feed.take(count)
         return x, y if self.classes else None
+
+    def pairs(self, count: int) -> tuple[Tensor, Tensor]:
+        return self.feed.take_pairs(count)
+
+    def of(self, domain: int, count: int) -> Tensor:
+        return self.domains[domain].take(count)[0]
 
     def labels(self, count: int) -> Tensor | None:
         return self.feed.labels(count) if self.classes else None
@@ -68,15 +77,18 @@ class Streams:
 
     def state_dict(self) -> dict[str, Any]:
         """Generators' states as uint8 tensors, counts as numbers."""
-        return {"z": self.generator.get_state(), "feed": self.feed.state_dict()}
+        state = {"z": self.generator.get_state(), "feed": self.feed.state_dict()}
+        return state | ({"domains": [feed.state_dict() for feed in self.domains]} if self.domains else {})
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """The reverse of `state_dict`."""
         self.generator.set_state(state["z"])
         self.feed.load_state_dict(state["feed"])
+        for feed, told in zip(self.domains, state.get("domains", ()), strict=True):
+            feed.load_state_dict(told)
 
 
-def _mix(*numbers: int) -> int:
+def mixed(*numbers: int) -> int:
     """A 63-bit seed from several numbers; near ones give unrelated seeds."""
     digest = hashlib.blake2b(repr(numbers).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1

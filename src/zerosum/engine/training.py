@@ -21,7 +21,11 @@ from zerosum.spec import Player, Recipe
 
 State = dict[str, Any]
 # Besides lr, which a schedule changes too. RMSprop could have momentum, but not begin with it in mid-run.
-OPTIMIZER_FIELDS = {"adam": ("betas", "eps"), "rmsprop": ("alpha", "eps"), "sgd": ("momentum",)}
+OPTIMIZER_FIELDS = {
+    "adam": ("betas", "eps", "weight_decay"),
+    "rmsprop": ("alpha", "eps", "weight_decay"),
+    "sgd": ("momentum", "weight_decay"),
+}
 
 
 class Training:
@@ -183,15 +187,15 @@ class Training:
 def make_optimizer(network: nn.Module, player: Player, device: torch.device) -> torch.optim.Optimizer:
     """The optimizer that a player's recipe names, on the fastest path that the device has."""
     weights = list(network.parameters())
+    told: dict[str, Any] = {field: getattr(player, field) for field in OPTIMIZER_FIELDS[player.optimizer]}
     if player.optimizer == "adam":
         if device.type == "cpu":
-            return Adam(weights, lr=player.lr, betas=player.betas, eps=player.eps, fused=True)
+            return Adam(weights, lr=player.lr, fused=True, **told)
         on_cuda = device.type == "cuda"
         lr = torch.tensor(player.lr, device=device) if on_cuda else player.lr
-        return torch.optim.Adam(weights, lr=lr, betas=player.betas, eps=player.eps, fused=on_cuda, capturable=on_cuda)
-    if player.optimizer == "rmsprop":
-        return torch.optim.RMSprop(weights, lr=player.lr, alpha=player.alpha, eps=player.eps, foreach=True)
-    return torch.optim.SGD(weights, lr=player.lr, momentum=player.momentum, foreach=True)
+        return torch.optim.Adam(weights, lr=lr, fused=on_cuda, capturable=on_cuda, **told)
+    kind = torch.optim.RMSprop if player.optimizer == "rmsprop" else torch.optim.SGD
+    return kind(weights, lr=player.lr, foreach=True, **told)
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> State:

@@ -17,11 +17,11 @@ from zerosum.games import GAMES
 from zerosum.games.ada import AdaptiveP
 from zerosum.games.base import Draws, Game, Move, Terms, Turn, evaluated
 from zerosum.games.rules import AdversarialRules
+from zerosum.games.verdict import verdict
 from zerosum.losses.adversarial import LOSSES
 from zerosum.losses.penalties import gradient_penalty, orthogonality, perturbed, r1
 
 CROSS_ENTROPY = ("saturating", "non-saturating")  # the losses that have targets
-FARTHEST = 1000.0  # no separation is told as larger: of logits that are all the same it would have no bound
 
 Critic = Callable[[Tensor, Tensor | None], Tensor]  # D as it is asked: samples and their classes to logits (N,)
 View = Callable[[Critic, "Batch", "Batch"], tuple[Tensor, Tensor]]
@@ -131,27 +131,20 @@ class Adversarial(Game):
         return found
 
     @torch.no_grad()
-    def judge(self, real: Tensor, y: Tensor | None, fake: Tensor, fake_y: Tensor | None) -> Terms:
+    def judge(
+        self,
+        real: Tensor,
+        y: Tensor | None,
+        fake: Tensor,
+        fake_y: Tensor | None,
+        given: Tensor | None = None,
+    ) -> Terms:
         """D's means and accuracies over real and fake samples, two batches apart."""
         return self.verdict(self.logits(real, y), self.logits(fake, fake_y))
 
     def verdict(self, real_logits: Tensor, fake_logits: Tensor) -> Terms:
-        """Mean D(x), mean D(G(z)), the shares that D judges rightly, and how far apart the two sides' logits lie.
-
-        margin: mean real logit minus mean fake logit; separation: that over the two sides' common deviation (the
-        d' of signal detection), which has the same meaning for every loss: 0 is guessing, from 4 on hardly any overlap.
-        """
-        margin = real_logits.mean() - fake_logits.mean()
-        deviation = ((real_logits.var(correction=0) + fake_logits.var(correction=0)) / 2).sqrt()
-        threshold = self.loss.threshold(real_logits, fake_logits, self.rules)
-        return {
-            "d_real": self.loss.shown(real_logits, fake_logits).mean(),
-            "d_fake": self.loss.shown(fake_logits, real_logits).mean(),
-            "acc_real": (real_logits > threshold).float().mean(),
-            "acc_fake": (fake_logits <= threshold).float().mean(),
-            "margin": margin,
-            "separation": (margin / deviation.clamp_min(1e-12)).clamp(-FARTHEST, FARTHEST),
-        }
+        """See `games.verdict`."""
+        return verdict(self.loss, self.rules, real_logits, fake_logits)
 
     def table(self, batch: int, draws: Draws, observe: bool) -> Table:
         """Where a round is played."""

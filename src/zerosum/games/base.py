@@ -21,6 +21,12 @@ class Draws(Protocol):
     def real(self, count: int) -> tuple[Tensor, Tensor | None]:
         """The next real samples and their classes."""
 
+    def pairs(self, count: int) -> tuple[Tensor, Tensor]:
+        """The next pairs: the images that are given, and those that are to be made of them."""
+
+    def of(self, domain: int, count: int) -> Tensor:
+        """The next real samples of one class."""
+
     def noise(self, count: int) -> Tensor:
         """z: (n, z_dim)."""
 
@@ -52,6 +58,8 @@ class Turn:
 
 class Game(ABC):
     """Who plays, for what loss, sharing what. Knows neither optimizers nor devices nor files."""
+
+    features: Callable[[Tensor], Tensor] | None = None  # maps of images, where the rules ask for a feature network
 
     def __init__(self, networks: Mapping[str, nn.Module], rules: Rules) -> None:
         self.networks = dict(networks)
@@ -88,8 +96,18 @@ class Game(ABC):
         """The judging player's logits (N,) on samples and their classes, as it stands; None where nobody judges."""
         return None
 
-    def judge(self, real: Tensor, y: Tensor | None, fake: Tensor, fake_y: Tensor | None) -> Terms:
-        """What the judging player says of samples outside a round: `seen`'s names; nothing where none judges."""
+    def judge(
+        self,
+        real: Tensor,
+        y: Tensor | None,
+        fake: Tensor,
+        fake_y: Tensor | None,
+        given: Tensor | None = None,
+    ) -> Terms:
+        """What the judging player says of samples outside a round: `seen`'s names; nothing where none judges.
+
+        given: the images that fakes were made of, in games that translate.
+        """
         return {}
 
     def state_dict(self) -> dict[str, Any]:

@@ -142,3 +142,68 @@ class PathRules(AdversarialRules):
     path_every: Positive = 4  # G turns between two such terms, which then weigh as many times more
     path_decay: Probability = 0.01  # how fast the mean follows
     path_share: Annotated[float, Field(gt=0, le=1)] = 0.5  # of the batch that the term is taken of
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class PairedRules(Rules):
+    """G makes of an image its partner, and D sees both."""
+
+    kind: ClassVar[str] = "paired"
+
+    loss: Loss = "non-saturating"
+    labels: tuple[float, float, float] = (0.0, 1.0, 1.0)  # as in AdversarialRules, like the three below
+    target_real: Probability = 1.0
+    target_fake: Probability = 0.0
+    target_g: Probability = 1.0
+    d_scale: NonNegative = 0.5  # on D's loss, which slows D down against G
+    adversarial: NonNegative = 1.0  # of D's word in G's loss; 0 leaves D out
+    l1: NonNegative = 100.0  # of the mean absolute difference to the partner
+    l2: NonNegative = 0.0  # of the mean squared difference
+    content: NonNegative = 0.0  # of the mean squared difference between a feature network's maps
+    content_network: str = "encoder"  # its name
+
+    @property
+    def features(self) -> str | None:
+        return self.content_network if self.content else None
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class CycleRules(Rules):
+    """Two domains, a translator into each and a judge of each."""
+
+    kind: ClassVar[str] = "cycle"
+
+    @property
+    def by_domain(self) -> bool:
+        return True
+
+    def draws(self, batch: int) -> tuple[int, ...]:
+        return batch, 2 * batch
+
+    loss: Loss = "least-squares"
+    labels: tuple[float, float, float] = (0.0, 1.0, 1.0)
+    target_real: Probability = 1.0
+    target_fake: Probability = 0.0
+    target_g: Probability = 1.0
+    d_scale: NonNegative = 0.5
+    distance: Literal["l1", "l2"] = "l1"  # between an image and itself there and back
+    cycle: NonNegative = 10.0  # its weight
+    identity: NonNegative = 0.5  # of what a translator changes in an image of its own domain, as a share of `cycle`
+    pool: Annotated[int, Field(ge=0, le=10_000)] = 50  # images of the past that D is shown from; 0: those just made
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class DomainRules(Rules):
+    """One translator into every domain, and a judge that names domains."""
+
+    kind: ClassVar[str] = "domains"
+
+    loss: Loss = "wasserstein"
+    labels: tuple[float, float, float] = (0.0, 1.0, 1.0)
+    target_real: Probability = 1.0
+    target_fake: Probability = 0.0
+    target_g: Probability = 1.0
+    n_critic: Positive = 5  # D's turns in a round
+    gp: NonNegative = 10.0  # lambda of lambda E(|grad D| - 1)^2 between real and made images
+    class_weight: NonNegative = 1.0  # of the domains' cross-entropy, in both turns
+    cycle: NonNegative = 10.0  # of the mean absolute difference after the way back

@@ -49,10 +49,14 @@ def describe_player(player: Player, domain: Domain) -> list[Layer]:
     with torch.device("meta"):
         network = build(player, domain)
         z_dim = getattr(network, "z_dim", None)
-        shape = domain.shape if z_dim is None else (z_dim,)
+        given = domain.source if getattr(network, "translates", False) else None
+        shape = (z_dim,) if z_dim is not None else given or domain.shape
         inputs = [torch.empty(1, *shape)]
         rows = []
-        if domain.classes is not None:
+        if getattr(network, "sees_source", False) and domain.source is not None:
+            inputs.append(torch.empty(1, *domain.source))
+            rows.append(Layer(name="source", kind="input", output=domain.source, follows=False))
+        elif domain.classes is not None:
             inputs.append(torch.zeros(1, dtype=torch.int64))
             rows.append(Layer(name="y", kind="input", settings=f"{domain.classes} classes", output=(), follows=False))
         rows.append(Layer(name="x" if z_dim is None else "z", kind="input", output=shape, follows=False))

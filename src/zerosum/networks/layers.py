@@ -91,7 +91,7 @@ def dcgan_init(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(module.weight, 0.0, 0.02)
-        elif isinstance(module, BatchNorm | nn.GroupNorm):
+        elif isinstance(module, BatchNorm | nn.GroupNorm):  # an instance norm is one of these
             if module.weight is not None:
                 nn.init.normal_(module.weight, 1.0, 0.02)
         else:
@@ -124,6 +124,13 @@ def require_images(domain: Domain, network: str, sizes: tuple[int, ...] = ()) ->
         raise UserError(f"network {network} makes images, and the data are points; take recipe gan for points")
     if sizes and domain.size not in sizes:
         raise UserError(f"size {domain.size} is not one that {network} can make: {', '.join(map(str, sizes))}")
+
+
+def require_source(domain: Domain, network: str) -> int:
+    """The channels of what is translated; `UserError` where G draws from noise."""
+    if domain.source is None:
+        raise UserError(f"network {network} translates images, and this recipe draws from noise; take recipe pix2pix")
+    return domain.source[0]
 
 
 def require_points(domain: Domain, network: str) -> None:
@@ -185,13 +192,31 @@ class Dropout(nn.Dropout):
     """torch's layer; on a CPU its chance has 16 bits, since drawing the mask took as long as a convolution."""
 
     def forward(self, input: Tensor) -> Tensor:
-        if not self.training or input.device.type != "cpu" or self.p in (0.0, 1.0):
-            return super().forward(input)
+        return self.dropped(input) if self.training else input
+
+    def dropped(self, input: Tensor) -> Tensor:
+        """What a training network makes of it."""
+        if input.device.type != "cpu" or self.p in (0.0, 1.0):
+            return F.dropout(input, self.p, training=True)
         dropped = round(self.p * 2**16)  # of 65,536 numbers
         drawn = torch.empty(-(-input.numel() // 4), dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
         layout = torch.empty_like(input, requires_grad=False)
         bits = drawn[: input.numel()].as_strided(layout.shape, layout.stride())
         return input * (bits >= dropped - 2**15).to(input.dtype).mul_(2**16 / (2**16 - dropped))
+
+
+class NoisyDropout(Dropout):
+    """Dropout that is a generator's noise, and so stays when the network is used (arXiv 1611.07004, section 3.2.1)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self.dropped(input)
+
+
+class InstanceNorm(nn.GroupNorm):
+    """Every map of every sample to mean 0 and variance 1 (arXiv 1607.08022), and with `affine` scaled and shifted."""
+
+    def __init__(self, features: int, *, affine: bool = False) -> None:
+        super().__init__(features, features, affine=affine)
 
 
 class Maxout(Linear):

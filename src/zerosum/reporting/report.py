@@ -248,9 +248,11 @@ def _commands(folder: Path, recipe: Mapping[str, Any], state: str) -> list[dict[
     run = shlex.quote(_shown(folder))
     more = " --minutes +5" if state == "finished" else ""  # else a branch has the rest of the run before it
     lr = number(part(part(recipe, "players"), "G").get("lr"))
+    draws = recipe.get("inputs", "noise") == "noise"
     texts = {
-        "sample": f"zerosum sample {run} -n 64",
-        "walk": f"zerosum walk {run}",
+        "sample": f"zerosum sample {run} -n 64" if draws else "",
+        "walk": f"zerosum walk {run}" if draws else "",
+        "translate": "" if draws else f"zerosum translate {run} IMAGES --out DIR",
         "resume": f"zerosum resume {run} --minutes +5",
         "branch": f"zerosum resume {run} --lr {lr / 10:.2g}{more}" if lr > 0 else "",
         "report": f"zerosum report {run}",

@@ -115,6 +115,7 @@ WORDS = {
     "commands.title": "Go on from here",
     "commands.sample": "Draw 64 new samples",
     "commands.walk": "Walk through the generator's space",
+    "commands.translate": "Translate images of your own",
     "commands.resume": "Train five minutes more",
     "commands.branch": "Branch off with a tenth of the learning rate",
     "commands.report": "Write this page again",

@@ -118,7 +118,8 @@ def _learning(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice
 
 
 def _balanced(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
-    yield Advice("use", "zerosum sample RUN")
+    draws = recipe.get("inputs", "noise") == "noise"
+    yield Advice("use", "zerosum sample RUN" if draws else "zerosum translate RUN IMAGES --out DIR")
     yield Advice("finer", f"zerosum resume RUN --from best {_rates(recipe, 0.1)} --minutes +5")
 
 

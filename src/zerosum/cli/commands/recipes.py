@@ -70,14 +70,15 @@ def needs(recipe: Recipe) -> str:
     """What a recipe must be given: its source of data, and what it asks of it."""
     if recipe.kind == "points":
         return recipe.data or "points in the plane"
-    parts = [recipe.data or "a folder of images"]
+    nameless = {"noise": "a folder of images", "pairs": "pairs of images", "domains": "two sets of images"}
+    parts = [recipe.data or nameless[recipe.inputs]]
     if recipe.kind == "any":
         parts.append("or points")
     if recipe.size is not None:
         parts.append(f"{recipe.size}x{recipe.size}")
     if recipe.channels is not None:
         parts.append("grey" if recipe.channels == 1 else "colour")
-    if recipe.classes == "required":
+    if recipe.classes == "required" and recipe.inputs == "noise":
         parts.append("with labels")
     return ", ".join(parts)
 
@@ -134,8 +135,12 @@ def _domain(recipe: Recipe) -> Domain:
     fitting = sorted(size for size in recipe.sizes if size >= (DIGIT if named else FACE)) or sorted(recipe.sizes)
     size = recipe.size or (fitting[0] if fitting else DIGIT if named else FACE)
     classes = 10 if named and recipe.classes != "ignored" else None
+    shape = (recipe.channels or (1 if named else 3), size, size)
     return Domain(
-        shape=(recipe.channels or (1 if named else 3), size, size), classes=classes, value_range=recipe.value_range
+        shape=shape,
+        classes=2 if recipe.inputs == "domains" else classes,
+        value_range=recipe.value_range,
+        source=None if recipe.inputs == "noise" else shape,
     )
 
 

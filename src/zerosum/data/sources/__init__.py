@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,11 @@ class Surveyed:
     digest: bytes  # SHA-256 of the file
 
 
+def path_in_full(argument: str) -> str:
+    """A path from the root on."""
+    return str(Path(argument).expanduser().resolve())
+
+
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """How to open a source. `argument` names what follows the colon; None: nothing may."""
@@ -44,6 +50,7 @@ class Source:
     open: Callable[[Request], Dataset]
     argument: str | None = None
     survey: Callable[[Request], Iterator[Surveyed | Skipped]] | None = None  # every file, for `data check`
+    in_full: Callable[[str], str] = path_in_full  # what follows the colon, as it is understood from anywhere
 
 
 SOURCES: Registry[Source] = Registry("data source", "zerosum.data.sources")

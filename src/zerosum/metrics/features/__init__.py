@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ import numpy.typing as npt
 from zerosum.data.dataset import Dataset
 from zerosum.errors import UserError
 from zerosum.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["FEATURES", "Extractor", "Features", "Progress", "extractor_for"]
 
@@ -61,6 +64,10 @@ class Extractor(ABC):
             values=np.concatenate([part.values for part in parts]),
             probabilities=np.concatenate(known) if known else None,
         )
+
+    def maps(self, images: Tensor) -> Tensor:
+        """What a layer in the middle makes of images (N, C, H, H) in [0, 1]: (N, c, h, h), to be differentiated."""
+        raise UserError(f"{self.name} has no maps to compare: take content_network=encoder")
 
     @abstractmethod
     def _features(self, images: Images) -> Features:

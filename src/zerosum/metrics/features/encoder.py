@@ -88,6 +88,14 @@ class Encoder(Extractor):
         self.checksum = checksum(network.state_dict())
         self.scope = f"Comparable only within {data} and with this checksum: the encoder knows no other images."
 
+    def maps(self, images: Tensor) -> Tensor:
+        layers = list(self._network.to(images.device).layers)[:-2]  # without what turns maps into numbers
+        if images.shape[-1] != self._size:
+            images = F.interpolate(images, (self._size, self._size), mode="bilinear", antialias=True)
+        for layer in layers[: max(3, len(layers) - 3)]:  # without the last convolution: details count
+            images = layer(images)
+        return images
+
     @torch.inference_mode()
     def _features(self, images: Images) -> Features:
         return Features(values=self._network(fitted(images, self._size, self._channels)).numpy())

@@ -1,0 +1,139 @@
+"""What a translator is looked at with while it trains: held-out images, what it makes of them, what they should be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import nn
+
+from zerosum.data import Dataset, Split
+from zerosum.engine.run import RunFolder
+from zerosum.games.base import Game
+from zerosum.metrics.swd import SlicedWasserstein
+from zerosum.sampling.draw import Labels, as_tensor, evaluating
+from zerosum.sampling.files import replacing
+from zerosum.sampling.translate import side_by_side, to_range, translate
+from zerosum.spec import Recipe
+from zerosum.types import Domain
+
+Bytes = npt.NDArray[np.uint8]
+SCORED, RESCORED, ASKED = 200, 1_000, 64  # images at most
+GROUPS = 2  # of input, output and target in a row of a grid
+
+
+@dataclass(frozen=True)
+class Task:
+    """Images to translate, the domain that each is led into, and its partner or any image of that domain."""
+
+    given: Bytes
+    labels: Labels | None
+    target: Bytes
+
+    def head(self, count: int) -> Task:
+        labels = None if self.labels is None else self.labels[:count]
+        return Task(self.given[:count], labels, self.target[:count])
+
+
+def task_of(dataset: Dataset, count: int) -> Task:
+    """Up to `count` held-out images, of each domain in turn and led into the next; train's where none is held out."""
+    split = dataset.held_out if len(dataset.held_out) else dataset.train
+    if split.partners is not None:
+        return Task(np.asarray(split.partners[:count]), None, np.asarray(split.samples[:count]))
+    assert dataset.classes is not None
+    sets = [_of(split, dataset.train, number) for number in range(len(dataset.classes))]
+    places = [divmod(index, len(sets)) for index in range(min(count, len(sets) * max(map(len, sets))))]
+    given = np.stack([sets[domain][turn % len(sets[domain])] for turn, domain in places])
+    labels = np.array([(domain + 1) % len(sets) for _, domain in places], np.int64)
+    target = np.stack([sets[into][turn % len(sets[into])] for (turn, _), into in zip(places, labels, strict=True)])
+    return Task(given, labels, target)
+
+
+def _of(split: Split, otherwise: Split, number: int) -> Bytes:
+    """Some images of a domain, from the other split where the first one has none."""
+    assert split.labels is not None
+    rows = np.flatnonzero(split.labels == number)[:RESCORED]
+    if not len(rows) and split is not otherwise:
+        return _of(otherwise, otherwise, number)
+    return np.asarray(split.samples[rows])
+
+
+def made_of(G: nn.Module, task: Task, domain: Domain) -> Bytes:
+    """What G makes of a task's images."""
+    device = next(G.parameters()).device
+    return np.concatenate(list(translate(G, task.given, task.labels, value_range=domain.value_range, device=device)))
+
+
+def task_drawer(
+    folder: RunFolder, recipe: Recipe, domain: Domain, dataset: Dataset
+) -> Callable[[nn.Module, int], Path]:
+    """Draws input | output | target of the same held-out images into samples/000500.png; without pairs no target."""
+    task = task_of(dataset, recipe.grid)
+
+    def draw_grid(generator: nn.Module, step: int) -> Path:
+        rows = [task.given, made_of(generator, task, domain)]
+        rows += [task.target] if task.labels is None else []
+        folder.samples.mkdir(exist_ok=True)
+        path = folder.samples / f"{step:06d}.png"
+        with replacing(path) as partial:
+            side_by_side(rows, GROUPS).save(partial)
+        return path
+
+    return draw_grid
+
+
+def task_asker(recipe: Recipe, domain: Domain, dataset: Dataset) -> Callable[[Game], Mapping[str, float]]:
+    """Asks D about held-out images and what G makes of them."""
+    task = task_of(dataset, ASKED)
+
+    def ask(game: Game) -> Mapping[str, float]:
+        G, D = game.networks[str(game.generator)], game.networks["D"]
+        like = next(G.parameters())
+        made = made_of(G, task, domain)
+        real, fake, given = (to_range(one, domain.value_range).to(like) for one in (task.target, made, task.given))
+        labels = None if task.labels is None else as_tensor(task.labels, like.device)
+        with evaluating(D):
+            said = game.judge(real, labels, fake, labels, given)
+        return {"samples": len(made), **{name: float(value) for name, value in said.items()}}
+
+    return ask
+
+
+class TaskScorer:
+    """Scores translators of one run: by the distance to the partners, else to the images of each domain."""
+
+    def __init__(self, domain: Domain, dataset: Dataset) -> None:
+        self.domain, self.dataset = domain, dataset
+        self.name = "l1" if dataset.train.partners is not None else "swd"
+
+    @cached_property
+    def _task(self) -> Task:
+        return task_of(self.dataset, RESCORED)
+
+    def score(self, generator: nn.Module) -> Mapping[str, Any]:
+        """{"name", "value", "levels"}: lower is better."""
+        levels = self._distances(generator, SCORED)
+        return {"name": self.name, "value": float(np.mean(list(levels.values()))), "levels": levels}
+
+    def rescore(self, generators: Mapping[int, nn.Module]) -> tuple[str, int, dict[int, float]]:
+        """The same score of each generator, of more images."""
+        found = {step: self._distances(generator, RESCORED) for step, generator in generators.items()}
+        values = {step: float(np.mean(list(levels.values()))) for step, levels in found.items()}
+        return self.name, len(self._task.given), values
+
+    def _distances(self, generator: nn.Module, count: int) -> dict[str, float]:
+        """Mean absolute error of 0 to 1, or the sliced Wasserstein distance in each domain."""
+        task = self._task.head(count)
+        made = made_of(generator, task, self.domain)
+        if task.labels is None:
+            return {"l1": float(np.abs(made.astype(np.float32) - task.target).mean() / 255)}
+        assert self.dataset.classes is not None
+        return {
+            name: SlicedWasserstein(task.target[task.labels == number]).distance(made[task.labels == number])["mean"]
+            for number, name in enumerate(self.dataset.classes)
+        }

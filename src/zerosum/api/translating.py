@@ -1,0 +1,180 @@
+"""`translate`: images of a user's own through the translator of a run, into a folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+
+from zerosum.api.generator import Generator, load
+from zerosum.data import archive, transforms
+from zerosum.data.archive import File
+from zerosum.data.dataset import Skipped
+from zerosum.errors import UserError, nearest
+from zerosum.sampling.draw import as_tensor, dtype_of, evaluating
+from zerosum.sampling.files import replacing
+from zerosum.sampling.grid import to_uint8
+from zerosum.sampling.tiles import through
+from zerosum.sampling.translate import to_range
+from zerosum.types import PathLike
+
+Bytes = npt.NDArray[np.uint8]
+NOTE = "translation.json"  # in the folder: what made it, so that a half-finished one can be gone on with
+SMALLEST = 8  # pixels of a side
+
+
+@dataclass
+class Translated:
+    """A folder of translations: how many were made now, how many were there, and what was left out."""
+
+    out: Path
+    made: int = 0
+    kept: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+    _names: dict[Path, str] = field(default_factory=dict)  # the image that became each file
+
+    def take(self, target: Path, item: File, make: Callable[[bytes], Image.Image]) -> None:
+        """Write the translation of one file, where it is not there yet."""
+        if target in self._names:
+            both = f"{self._names[target]} and {item.name}"
+            raise UserError(f"{both} would become one file: rename one, or translate them into folders of their own")
+        self._names[target] = item.name
+        if target.exists():
+            self.kept += 1
+            return
+        with transforms.quiet():
+            picture = make(item.data)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(target) as partial:
+            picture.save(partial, format="PNG")
+        self.made += 1
+
+
+def translate(
+    run: PathLike,
+    images: Sequence[PathLike],
+    *,
+    out: PathLike,
+    direction: str | None = None,
+    domain: str | int | None = None,
+    seed: int = 0,
+    checkpoint: str | None = None,
+    device: str = "cpu",
+) -> Translated:
+    """Translate image files, folders and archives into PNGs of the same names in the folder `out`.
+
+    direction: A2B or B2A, of a run with two domains; domain: the one to lead images into, of a run with several. A
+    folder that was left half finished is gone on with. `UserError` where the run does not translate, for a direction
+    or a domain that it has not, and where no image can be read.
+    """
+    generator = load(run, checkpoint, device=device)
+    label = label_of(generator, direction, domain)
+    out = Path(out)
+    begin(out, {"run": Path(run).name, "step": generator.step, "label": label, "seed": seed})
+    done = Translated(out)
+    for item in files(images):
+        if isinstance(item, Skipped):
+            done.skipped.append(item)
+            continue
+        target = out / f"{item.name.rpartition('.')[0] or item.name}.png"
+        try:
+            done.take(target, item, lambda data: one(generator, data, label, seed))
+        except transforms.ImageError as error:
+            done.skipped.append(Skipped(name=item.name, reason=str(error)))
+    if not done.made + done.kept:
+        why = f", such as {done.skipped[0].name}: {done.skipped[0].reason}" if done.skipped else ""
+        raise UserError(f"no image could be read{why}; expected image files, folders or archives of them")
+    return done
+
+
+def label_of(generator: Generator, direction: str | None, domain: str | int | None) -> int | None:
+    """The number of the domain that images are led into; None for a run of pairs."""
+    recipe, classes = generator.recipe, generator.classes
+    if generator.domain.source is None:
+        raise UserError(f"this run of {recipe.name} draws from noise: `zerosum sample RUN`")
+    if direction not in (None, "A2B", "B2A"):
+        raise UserError(f"direction is {direction!r}; expected A2B or B2A")
+    if generator.domain.classes is None or classes is None:
+        if domain is not None or direction not in (None, recipe.direction):
+            raise UserError(f"this run of {recipe.name} translates {recipe.direction} alone: leave the rest out")
+        return None
+    if direction is not None and domain is not None:
+        raise UserError("direction and domain are both given: one says where images are led")
+    if direction is not None and len(classes) != 2:
+        raise UserError(f"this run has {len(classes)} domains, and no direction: name a --domain: {', '.join(classes)}")
+    if domain is not None and str(domain) not in classes and not isinstance(domain, int):
+        raise UserError(f"there is no domain {domain!r}; {nearest(str(domain), classes)}")
+    if domain is None and len(classes) != 2:
+        raise UserError(f"name the --domain to lead images into: {', '.join(classes)}")
+    return generator.label(domain) if domain is not None else int(direction != "B2A")
+
+
+def begin(out: Path, told: dict[str, Any]) -> None:
+    """The folder of a new translation, or of the same one gone on with; `UserError` for any other folder."""
+    note = out / NOTE
+    if note.exists():
+        if json.loads(note.read_text()) != told:
+            raise UserError(f"{out} holds another translation: name another --out, or remove it")
+        return
+    if out.exists() and any(out.iterdir()):
+        raise UserError(f"{out} is there and holds other files: name another --out")
+    out.mkdir(parents=True, exist_ok=True)
+    with replacing(note) as partial:
+        partial.write_text(json.dumps(told))
+
+
+def files(images: Sequence[PathLike]) -> Iterator[File | Skipped]:
+    """Every file of the paths: files by their own names, those in folders and archives by their places there."""
+    for path in map(Path, images):
+        if path.is_file() and not _is_archive(path):
+            try:
+                yield File(path.name, path.read_bytes())
+            except OSError as error:
+                yield Skipped(name=archive.shown(path), reason=f"can't be read: {error.strerror}")
+            continue
+        yield from archive.read_files(path)
+
+
+def _is_archive(path: Path) -> bool:
+    return path.suffix.lower() in (".tar", ".zip", ".tgz", ".gz", ".bz2", ".xz")
+
+
+def one(generator: Generator, data: bytes, label: int | None, seed: int) -> Image.Image:
+    """The translation of an image file: of its own size, where the network takes any, else of the run's."""
+    source = generator.domain.source
+    assert source is not None
+    granularity = getattr(generator.network, "granularity", None)
+    if granularity is None:
+        given = transforms.decode(data, source[1], source[0])
+    else:
+        given = transforms.whole(data)[1]
+        if min(given.shape[:2]) < SMALLEST:
+            raise transforms.ImageError(f"{given.shape[1]}x{given.shape[0]} pixels are too small")
+        given = _with_channels(given, source[0])
+    value_range, device = generator.domain.value_range, generator.device
+    x = to_range(given[None], value_range).to(device, dtype_of(generator.network))
+    y = None if label is None else as_tensor(np.array([label]), device)
+    with evaluating(generator.network), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if granularity is None:
+            made = generator(x, y)
+        else:
+            factor = getattr(generator.network, "factor", 1)
+            made = through(lambda part: generator(part, y), x, granularity=granularity, factor=factor)
+    image = to_uint8(made, value_range)[0]
+    return Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
+
+
+def _with_channels(image: Bytes, channels: int) -> Bytes:
+    if image.shape[2] == channels:
+        return image
+    if channels == 3:
+        return np.repeat(image, 3, axis=2)
+    return np.asarray(Image.fromarray(image).convert("L"))[:, :, None]

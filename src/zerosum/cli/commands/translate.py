@@ -1,0 +1,36 @@
+"""`zerosum translate`: one's own images through the translator of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from zerosum.cli import options
+from zerosum.cli.app import app
+from zerosum.cli.output import tell
+
+
+@app.command(rich_help_panel="Go on")
+def translate(
+    run: options.Run,
+    images: Annotated[list[Path], typer.Argument(help="Image files, folders or archives of them.")],
+    out: Annotated[Path, typer.Option(help="The folder for the translations; a half-finished one is gone on with.")],
+    direction: Annotated[str | None, typer.Option(help="A2B or B2A, of a run with two domains.")] = None,
+    domain: Annotated[str | None, typer.Option(help="The domain to lead images into, of a run with several.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the noise in a generator that has some.")] = 0,
+    checkpoint: options.Checkpoint = None,
+    device: Annotated[Literal["cpu", "cuda", "mps"], typer.Option(help="Where to compute.")] = "cpu",
+) -> None:
+    """Translate images with a run of pix2pix, cyclegan or their kin."""
+    from zerosum import api
+
+    done = api.translate(
+        run, images, out=out, direction=direction, domain=domain, seed=seed, checkpoint=checkpoint, device=device
+    )
+    kept = f", {done.kept:,} were there" if done.kept else ""
+    left = (
+        f"; {len(done.skipped):,} left out ({done.skipped[0].name}: {done.skipped[0].reason})" if done.skipped else ""
+    )
+    tell(f"{done.made:,} images translated into {done.out}{kept}{left}")

@@ -1,0 +1,184 @@
+"""How the files of a source become the rows of one array: single images, pairs of halves, two unpaired sets."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from zerosum.data import archive, transforms
+from zerosum.data.archive import File
+from zerosum.data.dataset import Skipped, hold_out
+from zerosum.errors import UserError
+
+Mask = npt.NDArray[np.bool_]
+SPLITS = ("train", "val", "test")
+JOINED = b"two files\0"  # begins the bytes of a pair that lies in two files
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arranged:
+    """The rows that are used, what each one is, and which of them are held out; the others with the reason."""
+
+    kept: list[int]
+    held: Mask  # a flag for each kept row
+    classes: tuple[str, ...] = ()
+    labels: list[int] | None = None  # of each kept row
+    left_out: str = "outside the class folders"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """What is read, what a row is made of, and how the rows are arranged."""
+
+    name: str  # part of the cache's key; "" for single images
+    arrange: Callable[[Sequence[str], Sequence[bytes]], Arranged]  # by names and digests
+    read: Callable[[Path], Iterator[File | Skipped]] = archive.read_files
+    decode: Callable[[bytes, int, int], npt.NDArray[np.uint8]] = transforms.decode
+    across: int = 1  # squares side by side in a row
+
+
+def without_top(names: Sequence[str]) -> list[list[str]]:
+    """Each name's folders and file, without the one folder that holds everything."""
+    parts = [name.split("/") for name in names]
+    if len({part[0] for part in parts}) == 1 and all(len(part) > 1 for part in parts):
+        return [part[1:] for part in parts]
+    return parts
+
+
+# Single images
+
+
+def layout(names: Sequence[str]) -> tuple[list[int], tuple[str, ...], list[int] | None]:
+    """Which images are used, the classes (none: an empty tuple), and each used image's class.
+
+    One folder that holds everything is ignored. Two or more immediate subfolders are the classes, as long as
+    they hold half of the images; images beside them are then left out. One subfolder alone is no class.
+    """
+    parts = without_top(names)
+    inside = [row for row, part in enumerate(parts) if len(part) > 1]
+    classes = tuple(sorted({parts[row][0] for row in inside}))
+    if len(classes) < 2 or 2 * len(inside) < len(parts):
+        return list(range(len(names))), (), None
+    number = {name: index for index, name in enumerate(classes)}
+    return inside, classes, [number[parts[row][0]] for row in inside]
+
+
+def arrange_images(names: Sequence[str], digests: Sequence[bytes]) -> Arranged:
+    """Classes by folder; held out by content."""
+    kept, classes, labels = layout(names)
+    return Arranged(kept=kept, held=hold_out([digests[row] for row in kept], labels), classes=classes, labels=labels)
+
+
+def empty_classes(names: Sequence[str], skipped: Sequence[str]) -> tuple[str, ...]:
+    """The subfolders beside those of the images from which nothing could be read: an empty one's name ends in /."""
+    parts = without_top([*names, *skipped])
+    filled = {part[0] for part in parts[: len(names)] if len(part) > 1}
+    return tuple(sorted({part[0] for part in parts[len(names) :] if len(part) > 1} - filled)) if filled else ()
+
+
+# Pairs
+
+
+def read_pairs(path: Path) -> Iterator[File | Skipped]:
+    """Each pair as one file: an image with its halves side by side, or two of the same name in two folders.
+
+    `UserError` names the first file without a partner.
+    """
+    halves = halves_of([item.name for item in archive.read_files(path) if isinstance(item, File)])
+    if halves is None:
+        yield from archive.read_files(path)
+        return
+    lonely = {key for _, key in halves.values()}
+    for side in (0, 1):
+        found = {key for own, key in halves.values() if own == side}
+        if missing := sorted(lonely - found):
+            name = next(name for name, half in halves.items() if half[1] == missing[0])
+            raise UserError(f"{name} has no partner ({len(missing)} such files): expected one of its name beside it")
+    waiting: dict[str, tuple[int, File]] = {}
+    for item in archive.read_files(path):
+        if isinstance(item, Skipped) or item.name not in halves:
+            yield item if isinstance(item, Skipped) else Skipped(name=item.name, reason="outside the two folders")
+            continue
+        side, key = halves[item.name]
+        if key not in waiting:
+            waiting[key] = side, item
+            continue
+        other = waiting.pop(key)[1]
+        a, b = (item, other) if side == 0 else (other, item)
+        yield File(key, JOINED + struct.pack("<Q", len(a.data)) + a.data + b.data)
+
+
+def halves_of(names: Sequence[str]) -> dict[str, tuple[int, str]] | None:
+    """Of each file in two folders of halves its side, 0 or 1, and what both are called; None where there are none.
+
+    The folders are called trainA and trainB (and so on for test and val), or are the only two of any other names.
+    """
+    parts = without_top(names)
+    heads = sorted({part[0] for part in parts if len(part) > 1})
+    if heads and all(re.fullmatch(rf"({'|'.join(SPLITS)})[AB]", head) for head in heads):
+        found = {head: ("AB".index(head[-1]), head[:-1]) for head in heads}
+    elif len(heads) == 2 and not set(heads) & set(SPLITS):
+        found = {heads[0]: (0, ""), heads[1]: (1, "")}
+    else:
+        return None
+    halves = {}
+    for name, part in zip(names, parts, strict=True):
+        if len(part) > 1:
+            side, split = found[part[0]]
+            rest = "/".join([*([split] if split else []), *part[1:]])
+            halves[name] = side, rest.rpartition(".")[0] or rest
+    return halves
+
+
+def decode_pair(data: bytes, size: int, channels: int) -> npt.NDArray[np.uint8]:
+    """(size, 2 size, channels): A on the left, B on the right; `UnequalError` where an image has no equal halves."""
+    if data.startswith(JOINED):
+        (length,) = struct.unpack_from("<Q", data, len(JOINED))
+        start = len(JOINED) + 8
+        files = data[start : start + length], data[start + length :]
+        a, b = (transforms.decode(one, size, channels) for one in files)
+    else:
+        a, b = transforms.decode_halves(data, size, channels)
+    return np.concatenate([a, b], axis=1)
+
+
+def arrange_pairs(names: Sequence[str], digests: Sequence[bytes]) -> Arranged:
+    """The folders train and test where there are such, else held out by content."""
+    parts = without_top(names)
+    split = [next((part for part in path[:-1] if part in SPLITS), "") for path in parts]
+    held_by = "test" if "test" in split else "val"
+    if held_by not in split or not {"train", ""} & set(split):
+        return Arranged(kept=list(range(len(names))), held=hold_out(digests))
+    kept = [row for row, name in enumerate(split) if name in ("train", "", held_by)]
+    held = np.array([split[row] == held_by for row in kept])
+    return Arranged(kept=kept, held=held, left_out="of the validation part, which is not used")
+
+
+# Two sets
+
+
+def arrange_unpaired(names: Sequence[str], digests: Sequence[bytes]) -> Arranged:
+    """trainA and trainB, testA and testB, as classes A and B; `UserError` where there are no such folders."""
+    folder = re.compile("(train|test)[AB]")
+    heads = [next((part for part in name.split("/")[:-1] if folder.fullmatch(part)), "") for name in names]
+    kept = [row for row, head in enumerate(heads) if head]
+    for needed in ("trainA", "trainB"):
+        if needed not in heads:
+            raise UserError(f"no image lies in {needed}: expected the folders trainA and trainB (and testA, testB)")
+    labels = ["AB".index(heads[row][-1]) for row in kept]
+    held = np.array([heads[row].startswith("test") for row in kept])
+    if not held.any():
+        held = hold_out([digests[row] for row in kept], labels)
+    left_out = "outside trainA, trainB, testA and testB"
+    return Arranged(kept=kept, held=held, classes=("A", "B"), labels=labels, left_out=left_out)
+
+
+IMAGES = Form(name="", arrange=arrange_images)
+PAIRS = Form(name="pairs", arrange=arrange_pairs, read=read_pairs, decode=decode_pair, across=2)
+UNPAIRED = Form(name="unpaired", arrange=arrange_unpaired)

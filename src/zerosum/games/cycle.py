@@ -1,0 +1,120 @@
+"""Two translators that lead back to where they began, and a judge of each domain: CycleGAN (arXiv 1703.10593)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from zerosum.games import GAMES
+from zerosum.games.base import Draws, Game, Move, Terms, Turn
+from zerosum.games.pool import Pool
+from zerosum.games.rules import CycleRules
+from zerosum.games.verdict import verdict
+from zerosum.losses.adversarial import LOSSES
+
+A, B = 0, 1
+BOTH, NAMES = (A, B), ("A", "B")
+
+
+@GAMES.register("cycle")
+class Cycle(Game):
+    """Two players: "G", whose `of[k]` leads into domain k, and "D", whose `of[k]` judges images of domain k.
+
+    DiscoGAN (1703.05192) is the same game with other numbers. G plays first, and D on the images that it made then,
+    or on older ones from a pool.
+    """
+
+    generator = "G"
+    rules: CycleRules
+
+    def __init__(self, networks: Mapping[str, nn.Module], rules: CycleRules) -> None:
+        super().__init__(networks, rules)
+        self.into, self.judges = (cast(nn.ModuleList, networks[name].of) for name in ("G", "D"))
+        self.pools = [Pool(rules.pool) for _ in BOTH]
+        self.retell(rules)
+
+    def retell(self, rules: CycleRules) -> None:
+        """Go on under other rules; a pool of another size keeps what it has room for."""
+        self.loss, self.rules = LOSSES[rules.loss], rules
+        for pool in self.pools:
+            pool.size = rules.pool
+            pool.images = None if pool.images is None or not rules.pool else pool.images[: rules.pool]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {name: pool.state_dict() for name, pool in zip(NAMES, self.pools, strict=True)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        for name, pool in zip(NAMES, self.pools, strict=True):
+            pool.load_state_dict(state[name], self.weights["G"][0])
+
+    @torch.no_grad()
+    def judge(
+        self,
+        real: Tensor,
+        y: Tensor | None,
+        fake: Tensor,
+        fake_y: Tensor | None,
+        given: Tensor | None = None,
+    ) -> Terms:
+        """The judges' means and accuracies over the patches of real and made images of their domains."""
+        D = self.networks["D"]
+        return verdict(self.loss, self.rules, D(real, y).flatten(), D(fake, fake_y).flatten())
+
+    def turns(self, step: int, batch: int, draws: Draws, observe: bool) -> Iterator[Turn]:
+        """G's turn, then D's."""
+        real = [draws.of(domain, batch) for domain in BOTH]
+        made: dict[int, Tensor] = {}
+        yield Turn(player="G", moves=partial(self.play_g, real, made))
+        shown = [self.pools[domain].exchange(made[domain].detach(), draws.uniform(2 * batch)) for domain in BOTH]
+        yield Turn(player="D", moves=partial(self.play_d, real, shown, made, observe))
+
+    def play_g(self, real: list[Tensor], made: dict[int, Tensor]) -> Iterator[Move]:
+        """There, back again, and an image of the domain itself left as it is."""
+        rules, terms = self.rules, {}
+        for domain, name in ((B, "B"), (A, "A")):
+            other = real[1 - domain]
+            made[domain] = fake = self.into[domain](other)
+            logits = self.judges[domain](fake)
+            with torch.no_grad():
+                real_logits = self.judges[domain](real[domain]) if self.loss.needs_real else None
+            terms[f"G/adv_{name}"] = self.loss.g_term(logits, real_logits, rules).mean()
+            back = self.into[1 - domain](fake)
+            terms[f"G/cycle_{name}"] = rules.cycle * distance(back, other, rules.distance)
+            if rules.identity:
+                same = distance(self.into[domain](real[domain]), real[domain], rules.distance)
+                terms[f"G/identity_{name}"] = rules.identity * rules.cycle * same
+        yield Move(terms=terms)
+
+    def play_d(self, real: list[Tensor], shown: list[Tensor], made: dict[int, Tensor], observe: bool) -> Iterator[Move]:
+        terms: Terms = {}
+        logits: list[list[Tensor]] = [[], []]
+        for domain, name in ((A, "A"), (B, "B")):
+            sides = self.judges[domain](real[domain]), self.judges[domain](shown[domain])
+            real_part, fake_part = self.loss.d_terms(*sides, self.rules)
+            terms[f"D/adv_{name}"] = self.rules.d_scale * (real_part.mean() + fake_part.mean())
+            for side, found in zip(logits, sides, strict=True):
+                side.append(found.detach().flatten())
+        yield Move(terms=terms, seen=self.seen(logits) if observe else {})
+        if observe:
+            yield Move(terms={}, seen=self.seen_after(made))
+
+    @torch.no_grad()
+    def seen(self, logits: list[list[Tensor]]) -> Terms:
+        """The judges' verdict before their update, of both domains together."""
+        found = verdict(self.loss, self.rules, *(torch.cat(side) for side in logits))
+        return {**{name: value for name, value in found.items() if name != "d_fake"}, "d_fake_before": found["d_fake"]}
+
+    @torch.no_grad()
+    def seen_after(self, made: dict[int, Tensor]) -> Terms:
+        """What the judges say of the same round's images after it."""
+        logits = torch.cat([self.judges[domain](made[domain].detach()).flatten() for domain in BOTH])
+        return {"d_fake_after": self.loss.shown(logits, logits).mean()}
+
+
+def distance(x: Tensor, y: Tensor, kind: str) -> Tensor:
+    """The mean absolute ("l1") or squared ("l2") difference."""
+    return (x - y).abs().mean() if kind == "l1" else (x - y).square().mean()

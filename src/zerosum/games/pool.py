@@ -1,0 +1,46 @@
+"""The pool of made images from which D is shown some, so that it does not forget (Shrivastava, arXiv 1612.07828)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Pool:
+    """Up to `size` images of the past. Of size 0 it gives back what it is given."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.images: Tensor | None = None
+
+    def exchange(self, made: Tensor, chance: Tensor) -> Tensor:
+        """What D is shown for the images made, (N, C, H, W): each or, once the pool is full, as likely an older one.
+
+        chance: (2 N,) in [0, 1), from the run's own stream. An older image makes room for the new one.
+        """
+        if not self.size:
+            return made
+        numbers = chance.tolist()
+        shown = []
+        for index, image in enumerate(made.detach()):
+            count = 0 if self.images is None else len(self.images)
+            if self.images is None or count < self.size:
+                new = image[None].clone()
+                self.images = new if self.images is None else torch.cat([self.images, new])
+            elif numbers[2 * index] < 0.5:
+                place = int(numbers[2 * index + 1] * count)
+                shown.append(self.images[place].clone())
+                self.images[place] = image
+                continue
+            shown.append(image)
+        return torch.stack(shown)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {} if self.images is None else {"images": self.images}
+
+    def load_state_dict(self, state: Mapping[str, Any], like: Tensor) -> None:
+        """The reverse of `state_dict`, on the device and in the precision of `like`."""
+        self.images = state["images"].to(like) if "images" in state else None

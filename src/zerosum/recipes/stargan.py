@@ -1,0 +1,33 @@
+"""`stargan`: one translator between many sets of images."""
+
+from zerosum.games.rules import DomainRules
+from zerosum.spec import Player, Recipe, Stage
+
+RECIPE = Recipe(
+    name="stargan",
+    title="One translator into many domains",
+    source="Choi et al. 2017, arXiv 1711.09020, sections 3 and 7",
+    notes=(
+        "The paper's numbers: batch 16, Adam 1e-4 with (0.5, 0.999), Wasserstein loss with a penalty of 10, five turns "
+        "of D for one of G, classes 1, reconstruction 10, 10 epochs and 10 more in which rates fall to zero on a line.",
+        "An image has one domain, as in the paper's RaFD; its CelebA has several attributes at once.",
+        "Here a step has all five turns of D, each on a batch of its own, and so an epoch five passes of D.",
+        "With a subfolder for each age group it is the paper's own use for faces that age.",
+    ),
+    data=None,
+    inputs="domains",
+    sizes=(28, 32, 64, 128, 256),
+    classes="required",
+    flip=True,
+    players={
+        "G": Player(network="stargan-generator", args={"width": 64, "blocks": 6}, lr=1e-4),
+        "D": Player(network="stargan-discriminator", args={"width": 64}, lr=1e-4),
+    },
+    game=DomainRules(),
+    batch=16,
+    stages=(
+        Stage(epochs=10.0),
+        Stage(epochs=10.0, gradually={"lr": 0.0}),
+    ),
+    grid=8,
+)

@@ -1,0 +1,204 @@
+"""Pairs, two unpaired sets and domains as data: what belongs together, what is held out, what is refused."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from zerosum.data import Dataset, open_dataset
+from zerosum.data.dataset import Split, of_class
+from zerosum.data.degrade import Degradation
+from zerosum.data.forms import arrange_pairs, arrange_unpaired, halves_of
+from zerosum.data.loader import Feed
+from zerosum.errors import UserError
+
+
+def png(pixels: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format="PNG")
+    return file.getvalue()
+
+
+def plain(level: int, side: int = 16) -> np.ndarray:
+    """An image of one colour, by which it can be told."""
+    return np.full((side, side, 3), level, np.uint8)
+
+
+def write(root: Path, files: dict[str, bytes]) -> Path:
+    for name, data in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+    return root
+
+
+def test_halves_side_by_side_are_a_pair(tmp_path: Path) -> None:
+    files = {f"{k:02}.png": png(np.concatenate([plain(k), plain(100 + k)], axis=1)) for k in range(20)}
+    data = open_dataset(f"pairs:{write(tmp_path / 'p', files)}")
+    assert data.shape == data.source_shape == (1, 16, 16)
+    assert len(data.train) + len(data.held_out) == 20
+    assert len(data.held_out) > 0
+    for split in (data.train, data.held_out):
+        assert split.partners is not None
+        assert (split.samples.astype(int) - split.partners == 100).all()
+
+
+@pytest.mark.parametrize(
+    ("left", "right"), [("photos", "labels"), ("trainA", "trainB"), ("A/train", "B/train"), ("set/A", "set/B")]
+)
+def test_files_of_one_name_in_two_folders_are_a_pair(tmp_path: Path, left: str, right: str) -> None:
+    a, b = sorted([left, right])
+    files = {f"{a}/{k:02}.png": png(plain(k)) for k in range(12)} | {
+        f"{b}/{k:02}.jpg": png(plain(100 + k, 32)) for k in range(12)
+    }
+    data = open_dataset(f"pairs:{write(tmp_path / 'p', files)}", size=16)
+    assert data.train.partners is not None
+    assert len(data.train) + len(data.held_out) == 12
+    assert (data.train.samples.astype(int) - data.train.partners == 100).all()
+
+
+def test_the_test_folder_is_held_out_and_the_validation_part_left_out() -> None:
+    names = ["c/train/a.jpg", "c/train/b.jpg", "c/val/c.jpg", "c/test/d.jpg"]
+    found = arrange_pairs(names, [b""] * 4)
+    assert found.kept == [0, 1, 3]
+    assert found.held.tolist() == [False, False, True]
+    assert arrange_pairs(names[:3], [b""] * 3).held.tolist() == [False, False, True]
+
+
+def test_a_missing_partner_and_unequal_halves_are_refused_by_name(tmp_path: Path) -> None:
+    files = {"A/one.png": png(plain(1)), "A/two.png": png(plain(2)), "B/one.png": png(plain(3))}
+    with pytest.raises(UserError, match=r"A/two.png has no partner \(1 such files\)"):
+        open_dataset(f"pairs:{write(tmp_path / 'lonely', files)}")
+    odd = {"a.png": png(np.zeros((16, 33, 3), np.uint8)), "b.png": png(np.zeros((16, 32, 3), np.uint8))}
+    with pytest.raises(UserError, match=r"a.png is no pair: 33x16 pixels are no two equal halves"):
+        open_dataset(f"pairs:{write(tmp_path / 'odd', odd)}")
+    with pytest.raises(UserError, match="16x16 pixels are no two equal halves"):
+        open_dataset(f"pairs:{write(tmp_path / 'square', {'a.png': png(plain(1)), 'b.png': png(plain(2))})}")
+
+
+def test_names_without_two_sides_are_single_files() -> None:
+    assert halves_of(["train/a.jpg", "test/b.jpg"]) is None
+    assert halves_of(["a.jpg", "b.jpg"]) is None
+    assert halves_of(["x/trainA/a.jpg", "x/testB/a.jpg"]) == {
+        "x/trainA/a.jpg": (0, "train/a"),
+        "x/testB/a.jpg": (1, "test/a"),
+    }
+
+
+def test_two_sets_are_two_classes_and_their_test_folders_held_out() -> None:
+    names = ["f/trainA/a", "f/trainB/b", "f/trainB/c", "f/testA/d", "f/readme"]
+    found = arrange_unpaired(names, [bytes([k]) for k in range(5)])
+    assert (found.kept, found.labels, found.classes) == ([0, 1, 2, 3], [0, 1, 1, 0], ("A", "B"))
+    assert found.held.tolist() == [False, False, False, True]
+    with pytest.raises(UserError, match="no image lies in trainB"):
+        arrange_unpaired(["trainA/a"], [b""])
+
+
+def test_domains_are_refused_where_there_is_one_or_an_empty_one(tmp_path: Path) -> None:
+    root = write(tmp_path / "d", {f"red/{k}.png": png(plain(k)) for k in range(5)})
+    with pytest.raises(UserError, match="has one domain; expected a subfolder"):
+        open_dataset(f"domains:{root}")
+    write(root, {f"blue/{k}.png": png(plain(50 + k)) for k in range(5)})
+    assert open_dataset(f"domains:{root}").classes == ("blue", "red")
+    (root / "green").mkdir()
+    with pytest.raises(UserError, match=r"domain 'green' of .* has no image"):
+        open_dataset(f"domains:{root}")
+
+
+def test_data_show_has_both_halves_of_a_pair(tmp_path: Path) -> None:
+    from zerosum.data.show import show
+
+    files = {f"{k:02}.png": png(np.concatenate([plain(40), plain(200)], axis=1)) for k in range(30)}
+    show(open_dataset(f"pairs:{write(tmp_path / 'p', files)}"), tmp_path / "shown.png")
+    levels = set(np.unique(np.asarray(Image.open(tmp_path / "shown.png"))))
+    assert {40, 200} <= levels
+
+
+def test_the_street_scenes_and_the_flowers_are_read_whole(real_data: Path) -> None:
+    streets = open_dataset(f"pairs:{real_data / 'pairs' / 'camvid128.tar'}", size=32)
+    assert (len(streets.train), len(streets.held_out), len(streets.skipped)) == (367, 233, 101)
+    flowers = open_dataset(f"unpaired:{real_data / 'unpaired' / 'daisy2sunflower128.tar'}", size=32)
+    for split, expected in ((flowers.train, [662, 612]), (flowers.held_out, [80, 80])):
+        assert split.labels is not None
+        assert np.bincount(split.labels).tolist() == expected
+
+
+def numbered(count: int) -> Dataset:
+    """Pairs whose left halves are k and whose right ones 100 + k, with a bright column on the left of each."""
+    samples = np.stack([plain(100 + k, 8) for k in range(count)])
+    partners = np.stack([plain(k, 8) for k in range(count)])
+    samples[:, :, 0] = partners[:, :, 0] = 255
+    split = Split(samples=samples, partners=partners, labels=np.arange(count) % 2)
+    return Dataset(name="n", kind="images", train=split, held_out=split, classes=("a", "b"), fingerprint="")
+
+
+def feed(data: Dataset, **told: object) -> Feed:
+    return Feed(data, device=torch.device("cpu"), value_range=(0.0, 255.0), **told)  # type: ignore[arg-type]
+
+
+def test_both_halves_are_drawn_mirrored_and_cut_alike() -> None:
+    given, made = feed(numbered(40), flip=True, jitter=1.5).take_pairs(40)
+    assert given.shape == made.shape == (40, 3, 8, 8)
+    inside = (given < 60) & (made < 160)  # away from the bright column, which is enlarged into its neighbours
+    assert inside.float().mean() > 0.5
+    assert ((made - given)[inside] - 100).abs().max() < 1e-2
+    left, right = (given[:, 0, :, column].mean(1) > 100 for column in (0, -1))
+    assert 0 < left.sum() < 40  # neither all mirrored, nor all cut at the same place
+    assert 0 < right.sum() < 40
+
+
+def test_a_feed_goes_on_where_it_was_with_pairs_as_without() -> None:
+    one, other = feed(numbered(10), jitter=1.25, flip=True), feed(numbered(10), jitter=1.25, flip=True)
+    one.take_pairs(7)
+    other.load_state_dict(one.state_dict())
+    for a, b in zip(one.take_pairs(6), other.take_pairs(6), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_class_alone_has_its_own_samples() -> None:
+    alone = of_class(numbered(10), 1)
+    assert alone.classes is None
+    assert alone.train.samples[:, 0, 1, 0].tolist() == [101, 103, 105, 107, 109]
+
+
+def test_small_images_are_the_large_ones_reduced() -> None:
+    data = open_dataset("upscale:digits", size=32)
+    split = data.train
+    assert split.partners is not None
+    assert (data.shape, data.source_shape, data.classes) == ((1, 32, 32), (1, 8, 8), None)
+    expected = Image.fromarray(split.samples[7][:, :, 0]).resize((8, 8), Image.Resampling.BICUBIC)
+    assert (split.partners[7][:, :, 0] == np.asarray(expected)).all()
+
+
+def test_a_degradation_blurs_adds_noise_and_goes_through_jpeg() -> None:
+    plainly = open_dataset("upscale:factor=2:digits", size=32).train.partners
+    assert plainly is not None
+    assert plainly.shape[1:] == (16, 16, 1)
+    for told in ("blur=2", "noise=10", "jpeg=10"):
+        found = open_dataset(f"upscale:factor=2,{told}:digits", size=32).train.partners
+        again = open_dataset(f"upscale:factor=2,{told}:digits", size=32).train.partners
+        assert found is not None
+        assert again is not None
+        assert (found == again).all()
+        gap = np.abs(found[:50].astype(float) - plainly[:50]).mean()
+        assert 1 < gap < 60, told
+    noisy = Degradation(factor=2, noise=10.0)(np.full((4, 64, 64, 1), 128, np.uint8))
+    assert np.std(noisy[0].astype(float)) == pytest.approx(10, rel=0.1)
+
+
+def test_a_wrong_degradation_is_refused() -> None:
+    for told, said in (
+        ("factor=3:digits", "factor is 3; expected 2, 4 or 8"),
+        ("blurr=1:digits", "upscale knows no 'blurr'; did you mean blur"),
+        ("blur=much:digits", "blur is 'much'; expected a number"),
+        ("jpeg=99:digits", "jpeg from 1 to 95"),
+        ("ring", "is made of points"),
+    ):
+        with pytest.raises(UserError, match=said):
+            open_dataset(f"upscale:{told}", size=None if told == "ring" else 32)
+    with pytest.raises(UserError, match="30 pixels are no multiple of the factor 4"):
+        open_dataset("upscale:digits", size=30)
