@@ -114,12 +114,32 @@ def test_a_logit_of_patchgan_sees_seventy_pixels() -> None:
     assert int(rows.max() - rows.min()) + 1 == 70
 
 
-def test_an_instance_norm_is_torchs_and_each_sample_its_own() -> None:
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("count", [1, 3])
+def test_an_instance_norm_is_torchs_and_each_sample_its_own(layout: torch.memory_format, count: int) -> None:
     torch.manual_seed(0)
-    x = torch.randn(3, 5, 7, 7, dtype=torch.float64) * 4 + 2
-    layer = InstanceNorm(5).double()
-    torch.testing.assert_close(layer(x), nn.InstanceNorm2d(5)(x))
-    torch.testing.assert_close(layer(x)[1:2], layer(x[1:2]))
+    x = (torch.randn(count, 5, 7, 6, dtype=torch.float64) * 4 + 2).to(memory_format=layout).requires_grad_()
+    layer, theirs = InstanceNorm(5, affine=True).double(), nn.InstanceNorm2d(5, affine=True).double()
+    with torch.no_grad():
+        for mine, other in zip(layer.parameters(), theirs.parameters(), strict=True):
+            other.copy_(mine.normal_())
+    expected = theirs(x.contiguous())
+    torch.testing.assert_close(layer(x), expected)
+    pull = torch.randn_like(expected)
+    found, wanted = (
+        torch.autograd.grad(y, [x, *net.parameters()], pull) for y, net in ((layer(x), layer), (expected, theirs))
+    )
+    for mine, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(mine, other)
+    torch.testing.assert_close(layer(x)[-1:], layer(x[-1:]))
+
+
+def test_an_instance_norm_can_be_differentiated_twice() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, 3, 2, dtype=torch.float64).to(memory_format=torch.channels_last).requires_grad_()
+    layer = InstanceNorm(3).double()
+    assert torch.autograd.gradcheck(layer, x)
+    assert torch.autograd.gradgradcheck(layer, x)
 
 
 def test_noise_by_dropout_stays_in_eval_mode() -> None:

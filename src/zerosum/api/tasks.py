@@ -35,18 +35,16 @@ class Task:
     labels: Labels | None
     target: Bytes
 
-    def head(self, count: int) -> Task:
-        labels = None if self.labels is None else self.labels[:count]
-        return Task(self.given[:count], labels, self.target[:count])
-
 
 def task_of(dataset: Dataset, count: int) -> Task:
     """Up to `count` held-out images, of each domain in turn and led into the next; train's where none is held out."""
     split = dataset.held_out if len(dataset.held_out) else dataset.train
     if split.partners is not None:
-        return Task(np.asarray(split.partners[:count]), None, np.asarray(split.samples[:count]))
+        rows = spread(len(split), count)
+        return Task(np.asarray(split.partners[rows]), None, np.asarray(split.samples[rows]))
     assert dataset.classes is not None
-    sets = [_of(split, dataset.train, number) for number in range(len(dataset.classes))]
+    each = -(-count // len(dataset.classes))
+    sets = [_of(split, dataset.train, number, each) for number in range(len(dataset.classes))]
     places = [divmod(index, len(sets)) for index in range(min(count, len(sets) * max(map(len, sets))))]
     given = np.stack([sets[domain][turn % len(sets[domain])] for turn, domain in places])
     labels = np.array([(domain + 1) % len(sets) for _, domain in places], np.int64)
@@ -54,13 +52,18 @@ def task_of(dataset: Dataset, count: int) -> Task:
     return Task(given, labels, target)
 
 
-def _of(split: Split, otherwise: Split, number: int) -> Bytes:
+def _of(split: Split, otherwise: Split, number: int, count: int) -> Bytes:
     """Some images of a domain, from the other split where the first one has none."""
     assert split.labels is not None
-    rows = np.flatnonzero(split.labels == number)[:RESCORED]
+    rows = np.flatnonzero(split.labels == number)
     if not len(rows) and split is not otherwise:
-        return _of(otherwise, otherwise, number)
-    return np.asarray(split.samples[rows])
+        return _of(otherwise, otherwise, number, count)
+    return np.asarray(split.samples[rows[spread(len(rows), count)]])
+
+
+def spread(length: int, count: int) -> npt.NDArray[np.int64]:
+    """Up to `count` places, evenly over so many: neighbours in a set are often alike."""
+    return np.unique(np.linspace(0, length - 1, min(count, length)).round().astype(np.int64))
 
 
 def made_of(G: nn.Module, task: Task, domain: Domain) -> Bytes:
@@ -112,23 +115,26 @@ class TaskScorer:
         self.name = "l1" if dataset.train.partners is not None else "swd"
 
     @cached_property
-    def _task(self) -> Task:
+    def _few(self) -> Task:
+        return task_of(self.dataset, SCORED)
+
+    @cached_property
+    def _many(self) -> Task:
         return task_of(self.dataset, RESCORED)
 
     def score(self, generator: nn.Module) -> Mapping[str, Any]:
         """{"name", "value", "levels"}: lower is better."""
-        levels = self._distances(generator, SCORED)
+        levels = self._distances(generator, self._few)
         return {"name": self.name, "value": float(np.mean(list(levels.values()))), "levels": levels}
 
     def rescore(self, generators: Mapping[int, nn.Module]) -> tuple[str, int, dict[int, float]]:
         """The same score of each generator, of more images."""
-        found = {step: self._distances(generator, RESCORED) for step, generator in generators.items()}
+        found = {step: self._distances(generator, self._many) for step, generator in generators.items()}
         values = {step: float(np.mean(list(levels.values()))) for step, levels in found.items()}
-        return self.name, len(self._task.given), values
+        return self.name, len(self._many.given), values
 
-    def _distances(self, generator: nn.Module, count: int) -> dict[str, float]:
+    def _distances(self, generator: nn.Module, task: Task) -> dict[str, float]:
         """Mean absolute error of 0 to 1, or the sliced Wasserstein distance in each domain."""
-        task = self._task.head(count)
         made = made_of(generator, task, self.domain)
         if task.labels is None:
             return {"l1": float(np.abs(made.astype(np.float32) - task.target).mean() / 255)}
