@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
 
 class Pool:
-    """Up to `size` images of the past. Of size 0 it gives back what it is given."""
+    """Up to `size` images of the past, the same on every process. Of size 0 it gives back what it is given."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -19,13 +20,14 @@ class Pool:
     def exchange(self, made: Tensor, chance: Tensor) -> Tensor:
         """What D is shown for the images made, (N, C, H, W): each or, once the pool is full, as likely an older one.
 
-        chance: (2 N,) in [0, 1), from the run's own stream. An older image makes room for the new one.
+        chance: (2 N,) in [0, 1), from the run's own stream. An older image makes room for the new one. All processes
+        call it together, and each gets its own images' part.
         """
         if not self.size:
             return made
-        numbers = chance.tolist()
+        every, numbers = gathered(made.detach()), gathered(chance).tolist()
         shown = []
-        for index, image in enumerate(made.detach()):
+        for index, image in enumerate(every):
             count = 0 if self.images is None else len(self.images)
             if self.images is None or count < self.size:
                 new = image[None].clone()
@@ -36,7 +38,8 @@ class Pool:
                 self.images[place] = image
                 continue
             shown.append(image)
-        return torch.stack(shown)
+        start = (dist.get_rank() if len(every) > len(made) else 0) * len(made)
+        return torch.stack(shown[start : start + len(made)])
 
     def state_dict(self) -> dict[str, Any]:
         return {} if self.images is None else {"images": self.images}
@@ -44,3 +47,12 @@ class Pool:
     def load_state_dict(self, state: Mapping[str, Any], like: Tensor) -> None:
         """The reverse of `state_dict`, on the device and in the precision of `like`."""
         self.images = state["images"].to(like) if "images" in state else None
+
+
+def gathered(values: Tensor) -> Tensor:
+    """What all processes have, in their order; itself where there is one."""
+    if not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
+        return values
+    parts = [torch.empty(values.shape, dtype=values.dtype, device=values.device) for _ in range(dist.get_world_size())]
+    dist.all_gather(parts, values.contiguous())
+    return torch.cat(parts)

@@ -31,5 +31,6 @@ RECIPE = Recipe(
         Stage(epochs=100.0, gradually={"lr": 0.0}),
     ),
     grid=8,
+    score_images=5_000,
     grid_epochs=5.0,
 )

@@ -27,5 +27,6 @@ RECIPE = Recipe(
     batch=200,
     epochs=100,
     grid=8,
+    score_images=5_000,
     grid_epochs=5.0,
 )

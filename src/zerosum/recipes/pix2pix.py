@@ -28,5 +28,6 @@ RECIPE = Recipe(
     batch=1,
     epochs=200,
     grid=8,
+    score_images=5_000,
     grid_epochs=5.0,
 )

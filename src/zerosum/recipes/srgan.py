@@ -32,5 +32,6 @@ RECIPE = Recipe(
         Stage(steps=100_000, changes={"lr": 1e-5}),
     ),
     grid=8,
+    score_images=5_000,
     grid_epochs=5.0,
 )

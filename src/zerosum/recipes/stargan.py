@@ -30,4 +30,5 @@ RECIPE = Recipe(
         Stage(epochs=10.0, gradually={"lr": 0.0}),
     ),
     grid=8,
+    score_images=5_000,
 )
