@@ -273,8 +273,9 @@ def write_page() -> None:
     """docs/results.md from the rows that are there."""
     rows = {path.stem: json.loads(path.read_text()) for path in ROWS.glob("*.json")}
     lines = ["# Results", ""]
-    if (ROWS / "quality.md").exists():  # benchmarks/quality.py writes it
-        lines += [(ROWS / "quality.md").read_text()]
+    for part in ("quality.md", "translation.md"):  # benchmarks/quality.py and translation.py write these
+        if (ROWS / part).exists():
+            lines += [(ROWS / part).read_text()]
     lines += [HEAD]
     for row in PLAN:
         if row.name in rows:

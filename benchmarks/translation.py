@@ -1,0 +1,254 @@
+"""From image to image: every translator trained on real tasks, judged and drawn; docs/results.md's section on these.
+
+    python benchmarks/translation.py                   every row that is not there yet, one after the other
+    python benchmarks/translation.py srgan-faces       these rows
+    python benchmarks/translation.py --table           no training: the section from the rows that are there
+
+A row is `zerosum train` for its minutes, then `zerosum eval` of its last checkpoint on held-out images; the tasks with
+a known right answer also tell how many images keep their digit, and end in the right domain, by networks that have
+nothing to do with the run. Each row is a line of docs/results/translation.jsonl as soon as it is there, with the run's
+last grid beside it; a killed training is resumed. The tasks are made of MNIST, the anime faces, CamVid and the flowers
+of ZEROSUM_DATA, as folders in runs/tasks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+import quality
+import results
+from results import ROOT, begin_or_finish, machine, zerosum
+from zerosum import api
+from zerosum.data import open_dataset
+from zerosum.metrics.features import FEATURES
+
+RUNS, TASKS = ROOT / "runs" / "translation", ROOT / "runs" / "tasks"
+LINES = ROOT / "docs" / "results" / "translation.jsonl"
+FRAGMENT = LINES.with_suffix(".md")
+Bytes = npt.NDArray[np.uint8]
+TRAIN, TEST = 12_000, 1_000  # digits of a task
+COLOURS = {"blue": (90, 90, 255), "green": (60, 255, 60), "red": (255, 60, 60), "yellow": (255, 230, 50)}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One training: its task, what else it is told, its minutes, and the figures that it is judged by."""
+
+    name: str
+    recipe: str
+    task: str
+    told: str
+    minutes: float
+    metrics: tuple[str, ...] = ()
+
+
+STREETS, FLOWERS = "pairs:$ZEROSUM_DATA/pairs/camvid128.tar", "unpaired:$ZEROSUM_DATA/unpaired/daisy2sunflower128.tar"
+FACES = "upscale:folder:$ZEROSUM_DATA/faces/anime64.tar"
+SMALL = "--size 64 --set width=32 --batch 4"
+DIGITS = "--size 28 --set width=16 --set flip=false"
+PAIRED = ("l1", "psnr", "ssim", "swd", "fid")
+ROWS = (
+    Row("pix2pix-labels", "pix2pix", STREETS, SMALL, 30, ("labels", "l1", "ssim")),
+    Row("pix2pix-photos", "pix2pix", STREETS, f"{SMALL} --set direction=B2A", 30, PAIRED),
+    Row("l1-photos", "pix2pix", STREETS, f"{SMALL} --set direction=B2A --set adversarial=0", 30, PAIRED),
+    Row(
+        "cyclegan-inverted",
+        "cyclegan",
+        "unpaired:inverted",
+        f"{DIGITS} --set jitter=1 --set blocks=3 --lr 5e-4 --batch 8",
+        20,
+    ),
+    Row("discogan-inverted", "discogan", "unpaired:inverted", "--size 32 --set width=16 --set flip=false", 20),
+    Row("stargan-colours", "stargan", "domains:colours", f"{DIGITS} --set blocks=2 --lr 5e-4", 30),
+    Row("srgan-pretrained", "srgan", FACES, "--size 64 --set width=32 --set blocks=6 --set stages=[]", 20, PAIRED),
+    Row(
+        "cyclegan-flowers", "cyclegan", FLOWERS, "--size 64 --set width=24 --set blocks=6", 60, ("cycle", "swd", "fid")
+    ),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", nargs="*", help=", ".join(row.name for row in ROWS))
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--table", action="store_true", help="only write the section")
+    told = parser.parse_args()
+    if unknown := set(told.rows) - {row.name for row in ROWS}:
+        parser.error(f"no row {', '.join(sorted(unknown))}")
+    for row in () if told.table else ROWS:
+        if (not told.rows or row.name in told.rows) and row.name not in {line["name"] for line in quality.lines(LINES)}:
+            quality.keep(measure(row, told.threads), LINES)
+            write()
+    write()
+
+
+def measure(row: Row, threads: int) -> dict[str, Any]:
+    """Train a row and judge it: its line."""
+    print(row.name, flush=True)
+    run, source = RUNS / row.name, data(row.task)
+    command = (row.recipe, "--data", source, *row.told.split(), "--minutes", f"{row.minutes:g}")
+    begin_or_finish(run, threads, *command)
+    judge = [part for metric in row.metrics for part in ("--metric", metric)]
+    told = json.loads(zerosum(threads, "eval", str(run), "-n", "1000", "--checkpoint", "last", "--json", *judge))
+    figures = {figure["name"]: round(figure["value"], 4) for figure in told["figures"]}
+    if ":inverted" in row.task or ":colours" in row.task:
+        figures |= {name: round(value, 4) for name, value in answers(run, row.task).items()}
+    shutil.copy(results.last_grid(run), LINES.with_name(f"{row.name}.png"))
+    end = [event for event in results.events(run) if event["event"] == "end"][-1]
+    return {
+        "name": row.name,
+        "command": f"zerosum train {row.recipe} --data {row.task} {row.told} --minutes {row.minutes:g}",
+        "threads": threads,
+        "machine": machine(),
+        "minutes": round(end["seconds"] / 60, 1),
+        "images": end["images"],
+        "steps": end["step"],
+        "samples": told["protocol"]["samples"],
+        "figures": figures,
+    }
+
+
+def data(task: str) -> str:
+    """The source that a task is, made now where it is not there yet."""
+    kind, _, name = task.partition(":")
+    makers = {"inverted": inverted, "colours": coloured}
+    if name not in makers:
+        return os.path.expandvars(task)
+    folder = TASKS / name
+    if not folder.exists():
+        beside = folder.with_name(f".{name}")
+        shutil.rmtree(beside, ignore_errors=True)
+        for path, image in makers[name]():
+            (beside / path).parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(beside / path)
+        beside.rename(folder)
+    return f"{kind}:{folder}"
+
+
+def digits() -> Iterator[tuple[str, int, int, Bytes]]:
+    """MNIST's digits for a task, in an order by chance: the split, a number, the class and the image (28, 28)."""
+    mnist = open_dataset("mnist")
+    for split, part, count in (("train", mnist.train, TRAIN), ("test", mnist.held_out, TEST)):
+        assert part.labels is not None
+        for number, row in enumerate(np.random.default_rng(0).permutation(len(part))[:count]):
+            yield split, number, int(part.labels[row]), np.asarray(part.samples[row, :, :, 0])
+
+
+def inverted() -> Iterator[tuple[str, Bytes]]:
+    """A: digits. B: other digits, inverted. The right answer is 255 minus the image."""
+    for split, number, label, image in digits():
+        side = "AB"[number % 2]
+        yield f"{split}{side}/{label}-{number:05d}.png", 255 - image if side == "B" else image
+
+
+def coloured() -> Iterator[tuple[str, Bytes]]:
+    """Digits in four colours, each in one of them. The right answer is the same digit in the colour asked for."""
+    for split, number, label, image in digits():
+        if split == "train":
+            name = sorted(COLOURS)[number % len(COLOURS)]
+            yield f"{name}/{label}-{number:05d}.png", dyed(image, name)
+
+
+def dyed(image: Bytes, name: str) -> Bytes:
+    """(28, 28) in that colour, (28, 28, 3)."""
+    return (image[:, :, None] / 255 * np.array(COLOURS[name])).round().astype(np.uint8)
+
+
+def answers(run: Path, task: str) -> dict[str, float]:
+    """Of test digits led into every other domain: the shares that keep their digit and that are of the domain asked
+    for, and the mean absolute error to the right answer; of real digits of the domain, the share that digits-net reads.
+    """
+    generator = api.load(run, "last")
+    size = generator.domain.size
+    inverse = ":inverted" in task
+    names = ("A", "B") if inverse else tuple(sorted(COLOURS))
+    shown = {name: [] for name in names}
+    labels = []
+    for split, _, label, image in digits():
+        if split == "test":
+            labels.append(label)
+            for name in names:
+                one = dyed(image, name) if not inverse else (255 - image if name == "B" else image)
+                shown[name].append(one)
+    return compared(generator, {name: fitted(np.stack(images), size) for name, images in shown.items()}, labels)
+
+
+def fitted(images: Bytes, size: int) -> Bytes:
+    """(N, 28, 28[, 3]) as a run of that size sees them, (N, size, size, C)."""
+    images = images[..., None] if images.ndim == 3 else images
+    if images.shape[1] == size:
+        return images
+    made = [Image.fromarray(image.squeeze()).resize((size, size), Image.Resampling.LANCZOS) for image in images]
+    return np.stack([np.asarray(one).reshape(size, size, -1) for one in made])
+
+
+def compared(generator: api.Generator, shown: dict[str, Bytes], labels: list[int]) -> dict[str, float]:
+    """The figures of `answers`, from the same digits as they are in each domain."""
+    from zerosum.sampling.translate import translate
+
+    names, real = list(shown), np.array(labels)
+    kept, right, errors, readable = [], [], [], []
+    for number, name in enumerate(names):
+        readable.append((read(shown[name], name) == real).mean())
+        for other in names:
+            if other != name:
+                target = np.full(len(real), number)
+                made = np.concatenate(
+                    list(translate(generator.network, shown[other], target, value_range=generator.domain.value_range))
+                )
+                kept.append((read(made, name) == real).mean())
+                distance = np.stack([np.abs(made.astype(float) - shown[k]).mean(axis=(1, 2, 3)) for k in names])
+                right.append((distance.argmin(axis=0) == number).mean())
+                errors.append(np.abs(made.astype(float) - shown[name]).mean() / 255)
+    parts = {"digit kept": kept, "right domain": right, "error to the answer": errors, "real digits read": readable}
+    return {name: float(np.mean(values)) for name, values in parts.items()}
+
+
+def read(images: Bytes, domain: str) -> npt.NDArray[np.int64]:
+    """The digits that digits-net reads, of images of a domain: upright, or as bright as their brightest channel."""
+    grey = images.max(axis=3, keepdims=True)
+    net = FEATURES["digits-net"](open_dataset("digits"), None)
+    chances = net(255 - grey if domain == "B" else grey).probabilities
+    assert chances is not None
+    return chances.argmax(axis=1)
+
+
+def write() -> None:
+    """The section of docs/results.md, and that page."""
+    told = quality.lines(LINES)
+    if not told:
+        return
+    parts = [HEAD, "", "| command | minutes | images | on held-out images |", "|---|---|---|---|"]
+    for line in told:
+        figures = ", ".join(f"{name} {value:g}" for name, value in line["figures"].items())
+        mark = " †" if results.WIDE in line["machine"] else ""
+        parts.append(f"| `{line['command']}`{mark} | {line['minutes']:g} | {line['images']:,} | {figures} |")
+    parts += ["", quality.FOOTNOTE] if any("†" in part for part in parts) else []
+    for line in told:
+        parts += ["", f"`{line['name']}`:", "", f"![{line['name']}](results/{line['name']}.png)"]
+    FRAGMENT.write_text("\n".join(parts) + "\n")
+    results.write_page()
+
+
+HEAD = """## From image to image
+
+By `python benchmarks/translation.py`, which makes the tasks `inverted` (digits, and other digits inverted, unpaired)
+and `colours` (digits in four colours) of MNIST; one thread, the last checkpoint. `digit kept` and `right domain` are
+of 1,000 test digits led into every other domain: the first by digits-net, the second by which domain's own version of
+the digit is nearest; `error to the answer` is the mean absolute error to that version. Pictures show input and output,
+and the target of pairs."""
+
+
+if __name__ == "__main__":
+    main()
