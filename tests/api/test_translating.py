@@ -26,7 +26,8 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def trained(recipe: str, data: str, out: Path, steps: int = 6, **settings: object) -> zerosum.Run:
-    run = zerosum.train(recipe, data, steps=steps, out=out, settings={"stages": [], **SMALL, **settings})
+    length = {} if "stages" in settings else {"steps": steps}
+    run = zerosum.train(recipe, data, **length, out=out, settings={"stages": [], **SMALL, **settings})  # type: ignore[arg-type]
     assert isinstance(run, zerosum.Run)
     return run
 
@@ -42,6 +43,16 @@ def runs(tmp_path_factory: pytest.TempPathFactory, real_data: Path) -> dict[str,
         "cyclegan": trained("cyclegan", flowers, root / "cyclegan", blocks=1, pool=3),
         "discogan": trained("discogan", flowers, root / "discogan"),
         "stargan": trained("stargan", flowers, root / "stargan", blocks=1),
+        "pix2pixhd": trained(
+            "pix2pixhd",
+            streets,
+            root / "pix2pixhd",
+            **{"size": 64, "G.halvings": 2, "blocks": 1, "D.layers": 2, "scales": 2, "local_blocks": 1},
+            stages=[
+                {"steps": 3, "changes": {}, "gradually": {}},
+                {"steps": 3, "changes": {"coarse": 0}, "gradually": {"lr": 0.0}},
+            ],
+        ),
         "srgan": trained("srgan", "upscale:digits", root / "srgan", blocks=1, units=8),
     }
 
@@ -141,6 +152,10 @@ def test_images_of_any_size_become_pngs_of_their_names(runs: dict[str, zerosum.R
     fixed = zerosum.translate(runs["pix2pix"].path, [images / "a.jpg"], out=tmp_path / "fixed")
     assert fixed.made == 1
     assert Image.open(tmp_path / "fixed" / "a.png").size == (32, 32)
+    fine = zerosum.translate(runs["pix2pixhd"].path, [images / "a.jpg"], out=tmp_path / "fine")
+    assert Image.open(fine.out / "a.png").size == (40, 30)
+    losses = [event["losses"] for event in runs["pix2pixhd"].events() if event["event"] == "step"]
+    assert set(losses[-1]) == {"D/adv", "G/adv", "G/matching"}
 
 
 def test_directions_lead_to_different_domains_and_a_seed_to_the_same_picture(

@@ -124,6 +124,33 @@ def test_squares_and_a_feature_networks_maps_can_be_compared() -> None:
     assert updates[0][1]["G/content"].item() == pytest.approx(5 * 100.0)
 
 
+class Scales(nn.Module):
+    """A judge of two scales, each of one layer and a logit."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor(1.0, dtype=torch.float64))
+
+    def scales(self, x: Tensor, given: Tensor) -> list[list[Tensor]]:
+        return [[2 * x, self.factor * x], [4 * x, self.factor * (x + 1)]]
+
+
+def test_a_judge_of_several_scales_has_a_word_at_each_and_its_layers_are_matched() -> None:
+    game = Paired({"G": Times(2.0), "D": Scales()}, PairedRules(loss="least-squares", l1=0.0, matching=10.0))
+    updates, seen = played(game, 2)
+    # Fakes are 2 and 4 for 3 and 5: logits 2, 4 and 3, 5; real ones 3, 5 and 4, 6.
+    real = sum((logit - 1) ** 2 for logit in (3, 5, 4, 6)) / 2 / 2
+    fake = sum(logit**2 for logit in (2, 4, 3, 5)) / 2 / 2
+    assert updates[0][1]["D/adv"].item() == pytest.approx(0.5 * (real + fake))
+    assert updates[1][1]["G/adv"].item() == pytest.approx(sum((logit - 1) ** 2 for logit in (2, 4, 3, 5)) / 2 / 2)
+    assert updates[1][1]["G/matching"].item() == pytest.approx(10 * (2 + 4) / 2)  # each gap is 1, times 2 and times 4
+    assert seen["d_fake_after"].item() == pytest.approx(3.0)  # of the finest scale
+    with pytest.raises(UserError, match="this D does not show them"):
+        Paired({"G": Times(2.0), "D": Judge(1.0)}, PairedRules(matching=1.0))
+    with pytest.raises(UserError, match="makes images of one size: set coarse=0"):
+        Paired({"G": Times(2.0), "D": Scales()}, PairedRules(coarse=1))
+
+
 def cycle(**told: object) -> Cycle:
     """Into A times 0.2, into B times 4; judges times 1 and times 0.5."""
     rules = CycleRules(**told)  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ from zerosum.spec import Player, Recipe
 from zerosum.types import Domain
 
 NARROW = {"width": 4}
+FEW = {"pix2pixhd": {"G.halvings": 2, "blocks": 1, "D.layers": 2, "scales": 2}}  # for 64 pixels
 CASES = [
     (name, size) for name in names() if recipe(name).inputs != "noise" for size in recipe(name).sizes if size < 512
 ]
@@ -28,7 +29,7 @@ def domain_of(told: Recipe, size: int, channels: int = 3) -> Domain:
 
 
 def players(name: str, size: int, channels: int = 3) -> tuple[nn.Module, nn.Module, Domain]:
-    told, domain = recipe(name).override(NARROW), domain_of(recipe(name), size, channels)
+    told, domain = recipe(name).override(NARROW | FEW.get(name, {})), domain_of(recipe(name), size, channels)
     torch.manual_seed(0)
     G, D = (build(told.players[player], domain) for player in "GD")
     return G, D, domain
@@ -49,8 +50,8 @@ def test_g_makes_images_of_the_domain_and_d_a_map_of_logits(name: str, size: int
     assert made.shape == (2, 3, size, size)
     assert called(G.eval(), x, domain, x).abs().max() <= 1
     logits = called(D, made, domain, x)
-    if name == "srgan":
-        assert logits.shape == (2,)
+    if name in ("srgan", "pix2pixhd"):
+        assert logits.shape == ((2,) if name == "srgan" else (2, 1, size // 4 - 2, size // 4 - 2))
         return
     assert logits.shape[:2] == (2, 1)
     assert (
@@ -70,15 +71,19 @@ def test_gradients_reach_every_parameter_and_colours_can_be_made_of_grey(name: s
     x = torch.rand(2, *domain.source)
     made = called(G, x, domain, x)
     said = D.both(made) if hasattr(D, "both") else (called(D, made, domain, x),)
+    if name == "pix2pixhd":
+        said = [layers[-1] for layers in D.scales(made, x)]
     sum(logits.square().sum() for logits in said).backward()
     for key, value in [*G.named_parameters(), *D.named_parameters()]:
+        if key.startswith("coarse_end"):
+            continue  # the end of the global network alone
         assert value.grad is not None, key
         assert value.grad.isfinite().all(), key
 
 
 @each_case
 def test_the_description_has_every_parameter(name: str, size: int) -> None:
-    told, domain = recipe(name).override(NARROW), domain_of(recipe(name), size)
+    told, domain = recipe(name).override(NARROW | FEW.get(name, {})), domain_of(recipe(name), size)
     for player in told.players.values():
         layers = describe_player(player, domain)
         assert totals(layers)[0] == sum(value.numel() for value in build(player, domain).parameters())
@@ -160,6 +165,29 @@ def test_each_label_leads_through_its_own_translator() -> None:
     there, back = G.of[1](x), G.of[0](x)  # type: ignore[index]
     torch.testing.assert_close(mixed, torch.stack([back[0], there[1], there[2], back[3]]))
     assert torch.equal(G(x, torch.ones(4, dtype=torch.int64)), there)
+
+
+def test_the_coarse_network_is_alone_until_it_is_told_and_a_checkpoint_knows_it() -> None:
+    G, D, _ = players("pix2pixhd", 64)
+    x = torch.rand(1, 3, 64, 64)
+    G.at(1)
+    assert G.train()(x).shape == (1, 3, 32, 32)
+    assert G.eval()(x).shape == (1, 3, 64, 64)
+    other, _, _ = players("pix2pixhd", 64)
+    other.load_state_dict(G.state_dict())
+    assert torch.equal(other.eval()(x), G(x))
+    G.at(0)
+    assert G.train()(x).shape == (1, 3, 64, 64)
+    sides = [layers[-1].shape[-1] for layers in D.scales(x, x)]
+    assert sides == [14, 6]
+    with pytest.raises(UserError, match="coarse is 2"):
+        G.at(2)
+
+
+def test_pix2pixhds_global_network_has_the_parameters_of_the_authors() -> None:
+    with torch.device("meta"):  # of 35 classes and a map of edges
+        G = build(recipe("pix2pixhd").players["G"], Domain(shape=(3, 256, 256), source=(36, 256, 256)))
+    assert sum(value.numel() for part in (G.coarse, G.coarse_end) for value in part.parameters()) == 182_546_755
 
 
 def test_what_a_translator_cannot_make_is_refused_in_one_line() -> None:

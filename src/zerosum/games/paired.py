@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from zerosum.errors import UserError
 from zerosum.games import GAMES
@@ -28,10 +30,24 @@ class Paired(Game):
         self.retell(rules)
 
     def retell(self, rules: PairedRules) -> None:
-        """Go on under other rules; `UserError` where G would learn nothing."""
+        """Go on under other rules; `UserError` where G would learn nothing, or can't do what they say."""
         if not (rules.adversarial or rules.l1 or rules.l2 or rules.content):
             raise UserError("adversarial, l1, l2 and content are all 0: G would learn nothing")
+        if rules.matching and not hasattr(self.networks["D"], "features") and not hasattr(self.networks["D"], "scales"):
+            raise UserError("matching compares D's layers, and this D does not show them: set matching=0")
+        G = cast(Any, self.networks["G"])
+        if rules.coarse and not hasattr(G, "at"):
+            raise UserError("this generator makes images of one size: set coarse=0")
+        if hasattr(G, "at"):
+            G.at(rules.coarse)
         self.loss, self.rules = LOSSES[rules.loss], rules
+
+    def scales(self, x: Tensor, given: Tensor) -> list[list[Tensor]]:
+        """What D's layers make of it at each of its scales, the logits last."""
+        D = cast(Any, self.networks["D"])
+        if hasattr(D, "scales"):
+            return cast(list[list[Tensor]], D.scales(x, given))
+        return [D.features(x, given)] if hasattr(D, "features") else [[D(x, given)]]
 
     @torch.no_grad()
     def judge(
@@ -50,39 +66,58 @@ class Paired(Game):
         """D's turn and G's, on the same images and what G makes of them."""
         given, real = draws.pairs(batch)
         fake = self.networks["G"](given)  # drawn before any network is frozen, so that G's turn goes on with its graph
+        for _ in range(self.rules.coarse):
+            given, real = (F.avg_pool2d(x, 2) for x in (given, real))
         if self.rules.adversarial:
             yield Turn(player="D", moves=partial(self.play_d, given, real, fake.detach(), observe))
         yield Turn(player="G", moves=partial(self.play_g, given, real, fake, observe))
 
     def play_d(self, given: Tensor, real: Tensor, fake: Tensor, observe: bool) -> Iterator[Move]:
-        D, rules = self.networks["D"], self.rules
-        real_logits, fake_logits = D(real, given), D(fake, given)
-        real_part, fake_part = self.loss.d_terms(real_logits, fake_logits, rules)
-        seen: Terms = {}
+        rules, seen = self.rules, {}
+        sides = [(a[-1], b[-1]) for a, b in zip(self.scales(real, given), self.scales(fake, given), strict=True)]
+        parts = [self.loss.d_terms(*logits, rules) for logits in sides]
         if observe:
             with torch.no_grad():
-                seen = verdict(self.loss, rules, real_logits.flatten(), fake_logits.flatten())
+                seen = verdict(self.loss, rules, *(logits.flatten() for logits in sides[0]))
                 seen["d_fake_before"] = seen.pop("d_fake")
-        yield Move(terms={"D/adv": rules.d_scale * (real_part.mean() + fake_part.mean())}, seen=seen)
+        total = torch.stack([real_part.mean() + fake_part.mean() for real_part, fake_part in parts]).sum()
+        yield Move(terms={"D/adv": rules.d_scale * total}, seen=seen)
 
     def play_g(self, given: Tensor, real: Tensor, fake: Tensor, observe: bool) -> Iterator[Move]:
-        terms, seen = {}, {}
-        if self.rules.adversarial:
-            D = self.networks["D"]
-            with torch.no_grad():
-                real_logits = D(real, given) if self.loss.needs_real else None
-            logits = D(fake, given)
-            terms["G/adv"] = self.rules.adversarial * self.loss.g_term(logits, real_logits, self.rules).mean()
-            if observe:
-                other = logits if real_logits is None else real_logits
-                seen["d_fake_after"] = self.loss.shown(logits.detach(), other.detach()).mean()
-        if self.rules.l1:
-            terms["G/l1"] = self.rules.l1 * (fake - real).abs().mean()
-        if self.rules.l2:
-            terms["G/l2"] = self.rules.l2 * (fake - real).square().mean()
-        if self.rules.content:
+        rules = self.rules
+        terms, seen = self.by_d(given, real, fake, observe) if rules.adversarial else ({}, {})
+        if rules.l1:
+            terms["G/l1"] = rules.l1 * (fake - real).abs().mean()
+        if rules.l2:
+            terms["G/l2"] = rules.l2 * (fake - real).square().mean()
+        if rules.content:
             assert self.features is not None
             with torch.no_grad():
                 wanted = self.features(real)
-            terms["G/content"] = self.rules.content * (self.features(fake) - wanted).square().mean()
+            terms["G/content"] = rules.content * (self.features(fake) - wanted).square().mean()
         yield Move(terms=terms, seen=seen)
+
+    def by_d(self, given: Tensor, real: Tensor, fake: Tensor, observe: bool) -> tuple[Terms, Terms]:
+        """G's terms that D has a word in, and what was seen."""
+        rules, terms = self.rules, {}
+        found, wanted = self.scales(fake, given), None
+        if self.loss.needs_real or rules.matching:
+            with torch.no_grad():
+                wanted = self.scales(real, given)
+        losses = [
+            self.loss.g_term(layers[-1], wanted[scale][-1] if wanted and self.loss.needs_real else None, rules).mean()
+            for scale, layers in enumerate(found)
+        ]
+        terms["G/adv"] = rules.adversarial * torch.stack(losses).sum()
+        if rules.matching and wanted:
+            # Each layer but the last counts alike, each scale too (1711.11585, Eq. 4).
+            gaps = [
+                (one - other).abs().mean() / (len(found) * len(layers[:-1]))
+                for layers, real_layers in zip(found, wanted, strict=True)
+                for one, other in zip(layers[:-1], real_layers[:-1], strict=True)
+            ]
+            terms["G/matching"] = rules.matching * torch.stack(gaps).sum()
+        if not observe:
+            return terms, {}
+        logits, other = found[0][-1].detach(), wanted[0][-1] if wanted else found[0][-1].detach()
+        return terms, {"d_fake_after": self.loss.shown(logits, other).mean()}

@@ -159,6 +159,8 @@ class PairedRules(Rules):
     adversarial: NonNegative = 1.0  # of D's word in G's loss; 0 leaves D out
     l1: NonNegative = 100.0  # of the mean absolute difference to the partner
     l2: NonNegative = 0.0  # of the mean squared difference
+    matching: NonNegative = 0.0  # of the mean absolute difference of what D's layers make of real and made partners
+    coarse: Annotated[int, Field(ge=0, le=3)] = 0  # how often images are halved before the players see them
     content: NonNegative = 0.0  # of the mean squared difference between a feature network's maps
     content_network: str = "encoder"  # its name
 
