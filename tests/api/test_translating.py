@@ -124,6 +124,9 @@ def test_pairs_are_judged_beside_their_partners_and_domains_there_and_back(runs:
     assert (pairs.protocol.samples, pairs.protocol.split) == (40, "held-out")
     assert 0 < pairs["l1"] < 1
     assert 5 < pairs["psnr"] < 30
+    large = zerosum.evaluate(runs["srgan"].path, n=40, metrics=("psnr",))
+    assert [figure.name for figure in large.figures] == ["psnr", "bicubic-psnr"]
+    assert large["bicubic-psnr"] > large["psnr"]  # after six steps
     sets = zerosum.evaluate(runs["cyclegan"].path, n=40)
     assert [figure.name for figure in sets.figures] == ["cycle", "swd-A", "swd-B"]
     assert all(figure.value > 0 for figure in sets.figures)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+from PIL import Image
 
 from zerosum.api.assemble import directed
 from zerosum.api.generator import Generator
@@ -59,6 +60,11 @@ def judge_translation(
     found = (
         [figure for figure in pair_figures(made, task.target) if figure.name in wanted] if task.labels is None else []
     )
+    if task.labels is None and task.given.shape[1] < task.target.shape[1]:
+        plain = [figure for figure in pair_figures(enlarged(task), task.target) if figure.name in wanted]
+        found += [
+            replace(figure, name=f"bicubic-{figure.name}", note="of bicubic enlargement alone") for figure in plain
+        ]
     if task.labels is None and "labels" in wanted:
         found += label_figures(made, task.target)
     if task.labels is not None and "cycle" in wanted:
@@ -75,6 +81,16 @@ def judge_translation(
                 Figure(name=f"fid{name}", value=value, better="lower", note=f"{net.name}, {len(part):,} images")
             )
     return found, len(made)
+
+
+def enlarged(task: Task) -> Bytes:
+    """The given images at the size of their partners, bicubic."""
+    side, channels = task.target.shape[1], task.target.shape[3]
+    made = []
+    for image in task.given:
+        picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
+        made.append(np.asarray(picture.resize((side, side), Image.Resampling.BICUBIC)).reshape(side, side, channels))
+    return np.stack(made)
 
 
 def label_figures(made: Bytes, target: Bytes) -> list[Figure]:
