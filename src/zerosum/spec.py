@@ -122,7 +122,8 @@ class Recipe:
     notes: tuple[str, ...] = ()  # what the source leaves open, and what was chosen
 
     data: str | None = "digits"  # None: the user must name a source
-    inputs: Literal["noise", "pairs", "domains"] = "noise"  # what G makes an image of: z, a partner, another class
+    # What G makes an image of: z, its partner, the same one made small, an image of another class.
+    inputs: Literal["noise", "pairs", "small", "domains"] = "noise"
     direction: Literal["A2B", "B2A"] = "A2B"  # which half of a pair G is given, and which it is to make
     jitter: Annotated[float, Field(ge=1, le=2)] = 1.0  # images are enlarged so many times and cropped at random
     kind: Literal["images", "points", "any"] = "images"

@@ -236,6 +236,7 @@ def test_data_that_do_not_fit_a_translator_are_refused(capsys: pytest.CaptureFix
         ("pix2pix --data digits --size 32", "learns from pairs, and digits has none: name --data pairs:PATH"),
         (f"cyclegan --data {streets} --size 32", "needs classes"),
         ("cyclegan --data digits --size 32", "for two domains, and the data have 10 classes"),
+        (f"srgan --data {streets} --size 32", "enlarges 2, 4 or 8 times, which 32 to 32 pixels is not"),
         ("pix2pix", "pix2pix has no data of its own"),
     ):
         assert main(["train", *line.split(), "--steps", "1", "--out", "refused"]) == 2
@@ -262,7 +263,9 @@ def test_an_enlarging_run_makes_images_of_any_size_four_times_as_large(
     images = write(tmp_path / "in", {"a.png": (30, 21)})
     zerosum.translate(runs["srgan"].path, [images], out=tmp_path / "out")
     assert Image.open(tmp_path / "out" / "a.png").size == (120, 84)
-    assert runs["srgan"].info["recipe"]["data"] == "upscale:digits"
+    assert runs["srgan"].info["recipe"]["data"] == "upscale:digits"  # as it was named, and
+    named = trained("srgan", "digits", tmp_path / "named", steps=1, blocks=1, units=8)
+    assert named.info["recipe"]["data"] == "upscale:digits"  # as it was meant
     x = torch.rand(1, 1, 50, 40)
     enlarge = torch.nn.Upsample(scale_factor=2, mode="nearest")
     made = through(enlarge, x, granularity=1, factor=2, tile=16, overlap=8)

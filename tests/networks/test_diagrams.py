@@ -23,7 +23,8 @@ def picture(name: str) -> str:
     classes = 2 if told.inputs == "domains" else None if told.classes == "ignored" else 10
     size = told.size or (told.sizes or [0])[-1]
     shape = (2,) if told.kind == "points" else (told.channels or 3, size, size)
-    source = None if told.inputs == "noise" else shape
+    given = (shape[0], size // 4, size // 4) if told.inputs == "small" else shape
+    source = None if told.inputs == "noise" else given
     domain = Domain(shape=shape, classes=classes, value_range=told.value_range, source=source)
     return diagram(name, {key: describe_player(player, domain) for key, player in told.players.items()})
 

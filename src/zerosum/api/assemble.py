@@ -41,6 +41,7 @@ def find_data(recipe: Recipe, source: str | None) -> Dataset:
     wanted = recipe.data if source is None else source
     if wanted is None:
         raise UserError(f"{recipe.name} has no data of its own: name some, as in --data folder:PATH")
+    wanted = asked_of(recipe, wanted)
     dataset = open_dataset(
         wanted, size=recipe.size, sizes=recipe.sizes, channels=recipe.channels, fallback=source is None
     )
@@ -50,7 +51,7 @@ def find_data(recipe: Recipe, source: str | None) -> Dataset:
         )
     if dataset.kind == "points" and recipe.size is not None:
         raise UserError(f"{wanted} is made of points, which have no size: leave --size out")
-    if recipe.inputs == "pairs":
+    if recipe.inputs in ("pairs", "small"):
         dataset = directed(dataset, recipe)
     if recipe.classes == "required" and dataset.classes is None:
         raise UserError(f"{recipe.name} needs classes, and {wanted} has none: put each class into a folder of its own")
@@ -62,6 +63,13 @@ def find_data(recipe: Recipe, source: str | None) -> Dataset:
     if len(dataset.train) < 2:
         raise UserError(f"{dataset.name} has one sample to train on: a game needs at least two, add some")
     return dataset
+
+
+def asked_of(recipe: Recipe, source: str) -> str:
+    """The source that a recipe means by the one that is named: one that enlarges wants the same images small, too."""
+    if recipe.inputs == "small" and resolve(source)[0] not in ("upscale", "pairs"):
+        return f"upscale:{source}"
+    return source
 
 
 def directed(dataset: Dataset, recipe: Recipe) -> Dataset:
@@ -121,7 +129,7 @@ def domain_of(recipe: Recipe, dataset: Dataset) -> Domain:
         shape=dataset.shape,
         classes=len(dataset.classes or ()) if conditional else None,
         value_range=recipe.value_range,
-        source={"noise": None, "pairs": dataset.source_shape, "domains": dataset.shape}[recipe.inputs],
+        source={"noise": None, "domains": dataset.shape}.get(recipe.inputs, dataset.source_shape),
     )
 
 

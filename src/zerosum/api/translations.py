@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from zerosum.api.assemble import directed
+from zerosum.api.assemble import asked_of, directed
 from zerosum.api.generator import Generator
 from zerosum.api.tasks import Bytes, Task, task_of
 from zerosum.data import Dataset, open_dataset
@@ -32,8 +32,8 @@ def data_of(generator: Generator, against: str | None) -> Dataset:
     recipe, domain = generator.recipe, generator.domain
     source = against or recipe.data
     assert source is not None
-    found = open_dataset(source, size=domain.size, channels=domain.channels)
-    if recipe.inputs == "pairs":
+    found = open_dataset(asked_of(recipe, source), size=domain.size, channels=domain.channels)
+    if recipe.inputs in ("pairs", "small"):
         return directed(found, recipe)
     if found.classes is None or len(found.classes) != domain.classes:
         count = len(found.classes or ())

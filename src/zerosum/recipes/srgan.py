@@ -13,11 +13,12 @@ RECIPE = Recipe(
         "Adam 1e-4 with (0.9, 0.999), batch 16. `--set pace=0.01` makes all stages a hundredth as long.",
         "The paper's content is VGG's, whose weights would be a download: here it is that of the encoder, which learns "
         "from the user's own images in two minutes; `--set content_network=NAME` takes another one.",
+        "Any source of images will do: `--data folder:PATH` means `--data upscale:folder:PATH`, four times as small.",
         "Small and large images lie in [-1, 1] alike, where the paper has the small ones in [0, 1].",
         "A plain CPU wants it narrower: `--set width=32 --set blocks=6`.",
     ),
     data=None,
-    inputs="pairs",
+    inputs="small",
     sizes=(32, 64, 96, 128, 256),
     flip=True,
     players={

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from zerosum.networks.describe import Layer
     from zerosum.spec import Recipe
 
-DIGIT, FACE = 28, 64  # pixels
+DIGIT, FACE, PHOTO = 28, 64, 256  # pixels
 
 
 @app.command(rich_help_panel="Look")
@@ -70,8 +70,8 @@ def needs(recipe: Recipe) -> str:
     """What a recipe must be given: its source of data, and what it asks of it."""
     if recipe.kind == "points":
         return recipe.data or "points in the plane"
-    nameless = {"noise": "a folder of images", "pairs": "pairs of images", "domains": "two sets of images"}
-    parts = [recipe.data or nameless[recipe.inputs]]
+    nameless = {"pairs": "pairs of images", "domains": "sets of images"}.get(recipe.inputs, "a folder of images")
+    parts = [recipe.data or nameless]
     if recipe.kind == "any":
         parts.append("or points")
     if recipe.size is not None:
@@ -128,20 +128,28 @@ def _written(value: Any) -> str:
 
 
 def _domain(recipe: Recipe) -> Domain:
-    """What the networks are shown for: the recipe's own data, or 64x64 colour images where it names none."""
+    """What the networks are shown for: the recipe's own data, or colour images: 64x64, to translate 256x256."""
     if recipe.kind == "points":
         return Domain(shape=(2,), value_range=recipe.value_range)
     named = recipe.data is not None
-    fitting = sorted(size for size in recipe.sizes if size >= (DIGIT if named else FACE)) or sorted(recipe.sizes)
-    size = recipe.size or (fitting[0] if fitting else DIGIT if named else FACE)
+    usual = DIGIT if named else FACE if recipe.inputs == "noise" else PHOTO
+    fitting = sorted(size for size in recipe.sizes if size >= usual) or sorted(recipe.sizes)
+    size = recipe.size or (fitting[0] if fitting else usual)
     classes = 10 if named and recipe.classes != "ignored" else None
     shape = (recipe.channels or (1 if named else 3), size, size)
     return Domain(
         shape=shape,
         classes=2 if recipe.inputs == "domains" else classes,
         value_range=recipe.value_range,
-        source=None if recipe.inputs == "noise" else shape,
+        source=source_of(recipe, shape),
     )
+
+
+def source_of(recipe: Recipe, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """What G is given where it makes images of that shape; None where that is noise."""
+    if recipe.inputs == "noise":
+        return None
+    return shape if recipe.inputs != "small" else (shape[0], shape[1] // 4, shape[2] // 4)
 
 
 def _networks(recipe: Recipe) -> dict[str, list[Layer]]:
