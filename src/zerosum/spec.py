@@ -89,7 +89,8 @@ class Rules:
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        Rules.kinds[cls.kind] = cls
+        if cls.kind:
+            Rules.kinds[cls.kind] = cls
 
 
 def _parse_rules(value: Any) -> Any:

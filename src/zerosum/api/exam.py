@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from zerosum.data import Dataset, Split
 from zerosum.data.loader import Feed
-from zerosum.games.base import Game
+from zerosum.games.base import Game, Shown
 from zerosum.metrics.coverage import NEIGHBOURS, RealManifold
 from zerosum.metrics.variety import variety
 from zerosum.sampling import draw
@@ -42,7 +42,7 @@ def asker(recipe: Recipe, domain: Domain, dataset: Dataset) -> Callable[[Game], 
         like = next(G.parameters())
         labels = None if y is None else y.to(like.device)
         with _all_evaluating(game):
-            said = game.judge(x.to(like), labels, _fakes(G, count, labels), labels)
+            said = game.judge(Shown(real=x.to(like), fake=_fakes(G, count, labels), y=labels, fake_y=labels))
         return {"samples": count, **{name: float(value) for name, value in said.items()}} if said else {}
 
     return ask

@@ -14,7 +14,7 @@ from torch import nn
 
 from zerosum.data import Dataset, Split
 from zerosum.engine.run import RunFolder
-from zerosum.games.base import Game
+from zerosum.games.base import Game, Shown
 from zerosum.metrics.swd import SlicedWasserstein
 from zerosum.sampling.draw import Labels, as_tensor, evaluating
 from zerosum.sampling.files import replacing
@@ -101,7 +101,7 @@ def task_asker(recipe: Recipe, domain: Domain, dataset: Dataset) -> Callable[[Ga
         real, fake, given = (to_range(one, domain.value_range).to(like) for one in (task.target, made, task.given))
         labels = None if task.labels is None else as_tensor(task.labels, like.device)
         with evaluating(D):
-            said = game.judge(real, labels, fake, labels, given)
+            said = game.judge(Shown(real=real, fake=fake, y=labels, fake_y=labels, given=given))
         return {"samples": len(made), **{name: float(value) for name, value in said.items()}}
 
     return ask

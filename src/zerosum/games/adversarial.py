@@ -15,7 +15,7 @@ from zerosum.augment import augment, numbers
 from zerosum.errors import UserError
 from zerosum.games import GAMES
 from zerosum.games.ada import AdaptiveP
-from zerosum.games.base import Draws, Game, Move, Terms, Turn, evaluated
+from zerosum.games.base import Draws, Game, Move, Shown, Terms, Turn, evaluated
 from zerosum.games.rules import AdversarialRules
 from zerosum.games.verdict import verdict
 from zerosum.losses.adversarial import LOSSES
@@ -131,16 +131,9 @@ class Adversarial(Game):
         return found
 
     @torch.no_grad()
-    def judge(
-        self,
-        real: Tensor,
-        y: Tensor | None,
-        fake: Tensor,
-        fake_y: Tensor | None,
-        given: Tensor | None = None,
-    ) -> Terms:
+    def judge(self, shown: Shown) -> Terms:
         """D's means and accuracies over real and fake samples, two batches apart."""
-        return self.verdict(self.logits(real, y), self.logits(fake, fake_y))
+        return self.verdict(self.logits(shown.real, shown.y), self.logits(shown.fake, shown.fake_y))
 
     def verdict(self, real_logits: Tensor, fake_logits: Tensor) -> Terms:
         """See `games.verdict`."""

@@ -56,6 +56,17 @@ class Turn:
     moves: Callable[[], Iterator[Move]]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """Samples that D is asked about, real and fake, with their classes; given: what the fakes were made of, if that."""
+
+    real: Tensor
+    fake: Tensor
+    y: Tensor | None = None
+    fake_y: Tensor | None = None
+    given: Tensor | None = None
+
+
 class Game(ABC):
     """Who plays, for what loss, sharing what. Knows neither optimizers nor devices nor files."""
 
@@ -96,18 +107,8 @@ class Game(ABC):
         """The judging player's logits (N,) on samples and their classes, as it stands; None where nobody judges."""
         return None
 
-    def judge(
-        self,
-        real: Tensor,
-        y: Tensor | None,
-        fake: Tensor,
-        fake_y: Tensor | None,
-        given: Tensor | None = None,
-    ) -> Terms:
-        """What the judging player says of samples outside a round: `seen`'s names; nothing where none judges.
-
-        given: the images that fakes were made of, in games that translate.
-        """
+    def judge(self, shown: Shown) -> Terms:
+        """What the judging player says of samples outside a round: `seen`'s names; nothing where none judges."""
         return {}
 
     def state_dict(self) -> dict[str, Any]:

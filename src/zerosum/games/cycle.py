@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.games import GAMES
-from zerosum.games.base import Draws, Game, Move, Terms, Turn
+from zerosum.games.base import Draws, Game, Move, Shown, Terms, Turn
 from zerosum.games.pool import Pool
 from zerosum.games.rules import CycleRules
 from zerosum.games.verdict import verdict
@@ -52,25 +52,18 @@ class Cycle(Game):
             pool.load_state_dict(state[name], self.weights["G"][0])
 
     @torch.no_grad()
-    def judge(
-        self,
-        real: Tensor,
-        y: Tensor | None,
-        fake: Tensor,
-        fake_y: Tensor | None,
-        given: Tensor | None = None,
-    ) -> Terms:
+    def judge(self, shown: Shown) -> Terms:
         """The judges' means and accuracies over the patches of real and made images of their domains."""
-        D = self.networks["D"]
-        return verdict(self.loss, self.rules, D(real, y).flatten(), D(fake, fake_y).flatten())
+        logits = (self.networks["D"](*side) for side in ((shown.real, shown.y), (shown.fake, shown.fake_y)))
+        return verdict(self.loss, self.rules, *(found.flatten() for found in logits))
 
     def turns(self, step: int, batch: int, draws: Draws, observe: bool) -> Iterator[Turn]:
         """G's turn, then D's."""
         real = [draws.of(domain, batch) for domain in BOTH]
         made: dict[int, Tensor] = {}
         yield Turn(player="G", moves=partial(self.play_g, real, made))
-        shown = [self.pools[domain].exchange(made[domain].detach(), draws.uniform(2 * batch)) for domain in BOTH]
-        yield Turn(player="D", moves=partial(self.play_d, real, shown, made, observe))
+        older = [self.pools[domain].exchange(made[domain].detach(), draws.uniform(2 * batch)) for domain in BOTH]
+        yield Turn(player="D", moves=partial(self.play_d, real, older, made, observe))
 
     def play_g(self, real: list[Tensor], made: dict[int, Tensor]) -> Iterator[Move]:
         """There, back again, and an image of the domain itself left as it is."""

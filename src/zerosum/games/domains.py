@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from zerosum.errors import UserError
 from zerosum.games import GAMES
-from zerosum.games.base import Draws, Game, Move, Terms, Turn
+from zerosum.games.base import Draws, Game, Move, Shown, Terms, Turn
 from zerosum.games.rules import DomainRules
 from zerosum.games.verdict import verdict
 from zerosum.losses.adversarial import LOSSES
@@ -48,16 +48,9 @@ class Domains(Game):
         return found
 
     @torch.no_grad()
-    def judge(
-        self,
-        real: Tensor,
-        y: Tensor | None,
-        fake: Tensor,
-        fake_y: Tensor | None,
-        given: Tensor | None = None,
-    ) -> Terms:
+    def judge(self, shown: Shown) -> Terms:
         """D's means and accuracies over the patches of real and made images."""
-        return verdict(self.loss, self.rules, *(self.both(x)[0].flatten() for x in (real, fake)))
+        return verdict(self.loss, self.rules, *(self.both(x)[0].flatten() for x in (shown.real, shown.fake)))
 
     def turns(self, step: int, batch: int, draws: Draws, observe: bool) -> Iterator[Turn]:
         """D's turns, each on a batch of its own, and G's on the last one."""

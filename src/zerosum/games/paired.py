@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from zerosum.errors import UserError
 from zerosum.games import GAMES
-from zerosum.games.base import Draws, Game, Move, Terms, Turn
+from zerosum.games.base import Draws, Game, Move, Shown, Terms, Turn
 from zerosum.games.rules import PairedRules
 from zerosum.games.verdict import verdict
 from zerosum.losses.adversarial import LOSSES
@@ -50,17 +50,10 @@ class Paired(Game):
         return [D.features(x, given)] if hasattr(D, "features") else [[D(x, given)]]
 
     @torch.no_grad()
-    def judge(
-        self,
-        real: Tensor,
-        y: Tensor | None,
-        fake: Tensor,
-        fake_y: Tensor | None,
-        given: Tensor | None = None,
-    ) -> Terms:
+    def judge(self, shown: Shown) -> Terms:
         """D's means and accuracies over the patches of real and made partners of the images given."""
-        D = self.networks["D"]
-        return verdict(self.loss, self.rules, D(real, given).flatten(), D(fake, given).flatten())
+        logits = (self.networks["D"](x, shown.given) for x in (shown.real, shown.fake))
+        return verdict(self.loss, self.rules, *(found.flatten() for found in logits))
 
     def turns(self, step: int, batch: int, draws: Draws, observe: bool) -> Iterator[Turn]:
         """D's turn and G's, on the same images and what G makes of them."""

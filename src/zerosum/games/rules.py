@@ -28,7 +28,22 @@ OperationName = Literal[
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class AdversarialRules(Rules):
+class AimedRules(Rules):
+    """What the players of an adversarial loss aim at."""
+
+    loss: Loss = "non-saturating"
+    labels: tuple[float, float, float] = (
+        0.0,
+        1.0,
+        1.0,
+    )  # least squares: a (fake), b (real), c (what G wants)
+    target_real: Probability = 1.0  # cross-entropy targets; 0.9 is one-sided smoothing
+    target_fake: Probability = 0.0
+    target_g: Probability = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class AdversarialRules(AimedRules):
     """G against D: the loss, who plays how often, and what the two see."""
 
     kind: ClassVar[str] = "adversarial"
@@ -44,15 +59,6 @@ class AdversarialRules(Rules):
     def needs_images(self) -> bool:
         return bool(self.augment)
 
-    loss: Loss = "non-saturating"
-    labels: tuple[float, float, float] = (
-        0.0,
-        1.0,
-        1.0,
-    )  # least squares: a (fake), b (real), c (what G wants)
-    target_real: Probability = 1.0  # cross-entropy targets; 0.9 is one-sided smoothing
-    target_fake: Probability = 0.0
-    target_g: Probability = 1.0
     d_scale: NonNegative = 1.0  # on D's adversarial loss, which is the sum of its real and its fake part
 
     n_critic: Positive = 1  # D's turns in a round
@@ -145,16 +151,11 @@ class PathRules(AdversarialRules):
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class PairedRules(Rules):
+class PairedRules(AimedRules):
     """G makes of an image its partner, and D sees both."""
 
     kind: ClassVar[str] = "paired"
 
-    loss: Loss = "non-saturating"
-    labels: tuple[float, float, float] = (0.0, 1.0, 1.0)  # as in AdversarialRules, like the three below
-    target_real: Probability = 1.0
-    target_fake: Probability = 0.0
-    target_g: Probability = 1.0
     d_scale: NonNegative = 0.5  # on D's loss, which slows D down against G
     adversarial: NonNegative = 1.0  # of D's word in G's loss; 0 leaves D out
     l1: NonNegative = 100.0  # of the mean absolute difference to the partner
@@ -170,7 +171,7 @@ class PairedRules(Rules):
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class CycleRules(Rules):
+class CycleRules(AimedRules):
     """Two domains, a translator into each and a judge of each."""
 
     kind: ClassVar[str] = "cycle"
@@ -183,10 +184,6 @@ class CycleRules(Rules):
         return batch, 2 * batch
 
     loss: Loss = "least-squares"
-    labels: tuple[float, float, float] = (0.0, 1.0, 1.0)
-    target_real: Probability = 1.0
-    target_fake: Probability = 0.0
-    target_g: Probability = 1.0
     d_scale: NonNegative = 0.5
     distance: Literal["l1", "l2"] = "l1"  # between an image and itself there and back
     cycle: NonNegative = 10.0  # its weight
@@ -195,16 +192,12 @@ class CycleRules(Rules):
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class DomainRules(Rules):
+class DomainRules(AimedRules):
     """One translator into every domain, and a judge that names domains."""
 
     kind: ClassVar[str] = "domains"
 
     loss: Loss = "wasserstein"
-    labels: tuple[float, float, float] = (0.0, 1.0, 1.0)
-    target_real: Probability = 1.0
-    target_fake: Probability = 0.0
-    target_g: Probability = 1.0
     n_critic: Positive = 5  # D's turns in a round
     gp: NonNegative = 10.0  # lambda of lambda E(|grad D| - 1)^2 between real and made images
     class_weight: NonNegative = 1.0  # of the domains' cross-entropy, in both turns
