@@ -231,7 +231,7 @@ def test_what_is_no_idx_file_is_refused(data: bytes) -> None:
     [
         ("digts", "did you mean digits?"),
         ("fashion_mnist", "did you mean fashion-mnist?"),
-        ("zzz", "known: digits, fashion-mnist, folder"),
+        ("zzz", "known: digits, domains, fashion-mnist, folder"),
         ("", "known: digits"),
         ("digits:3", "takes nothing after its name"),
         ("folder:", "folder:PATH"),
