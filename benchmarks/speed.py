@@ -129,9 +129,11 @@ def limits(about: dict[str, Any]) -> list[str]:
         if race["operations"] is not None and name != "mlp":
             share = race["achieved"] / rate
             cells = [f"{race['operations']:.3f}", f"{race['achieved']:,.0f}", f"{share:.0%}"]
-        if alone := race["results"].get("arithmetic"):
+        alone, bound = race["results"].get("arithmetic"), ["", ""]
+        if alone:
             plain = statistics.median(race["results"]["plain"]["rates"])
-            cells += [rates(alone["rates"]), f"{statistics.median(alone['rates']) / plain:.2f}"]
+            bound = [rates(alone["rates"]), f"{statistics.median(alone['rates']) / plain:.2f}"]
+        cells += bound
         lines.append(f"| `{name}` | {' | '.join(cells)} |")
     return lines
 
