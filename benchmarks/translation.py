@@ -31,6 +31,7 @@ import results
 from results import ROOT, begin_or_finish, machine, zerosum
 from zerosum import api
 from zerosum.data import open_dataset
+from zerosum.data.transforms import fit
 from zerosum.metrics.features import FEATURES
 
 RUNS, TASKS = ROOT / "runs" / "translation", ROOT / "runs" / "tasks"
@@ -170,7 +171,7 @@ def answers(run: Path, task: str) -> dict[str, float]:
     for, and the mean absolute error to the right answer; of real digits of the domain, the share that digits-net reads.
     """
     generator = api.load(run, "last")
-    size = generator.domain.size
+    size, channels = generator.domain.size, generator.domain.channels
     inverse = ":inverted" in task
     names = ("A", "B") if inverse else tuple(sorted(COLOURS))
     shown = {name: [] for name in names}
@@ -181,16 +182,8 @@ def answers(run: Path, task: str) -> dict[str, float]:
             for name in names:
                 one = dyed(image, name) if not inverse else (255 - image if name == "B" else image)
                 shown[name].append(one)
-    return compared(generator, {name: fitted(np.stack(images), size) for name, images in shown.items()}, labels)
-
-
-def fitted(images: Bytes, size: int) -> Bytes:
-    """(N, 28, 28[, 3]) as a run of that size sees them, (N, size, size, C)."""
-    images = images[..., None] if images.ndim == 3 else images
-    if images.shape[1] == size:
-        return images
-    made = [Image.fromarray(image.squeeze()).resize((size, size), Image.Resampling.LANCZOS) for image in images]
-    return np.stack([np.asarray(one).reshape(size, size, -1) for one in made])
+    as_seen = {name: fit(np.stack(x).reshape(len(x), 28, 28, -1), size, channels) for name, x in shown.items()}
+    return compared(generator, as_seen, labels)
 
 
 def compared(generator: api.Generator, shown: dict[str, Bytes], labels: list[int]) -> dict[str, float]:

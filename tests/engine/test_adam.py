@@ -53,7 +53,7 @@ def test_kernels_are_not_copied_to_be_stepped() -> None:
 def test_a_view_in_order_walks_memory_from_front_to_back() -> None:
     x = torch.arange(2.0 * 3 * 4 * 5).view(2, 3, 4, 5)
     for laid_out in (layout(x) for layout in LAYOUTS.values()):
-        view = in_order(laid_out)
+        (view,) = in_order(laid_out)
         assert view.is_contiguous()
         assert view.data_ptr() == laid_out.data_ptr()
         assert view.numel() == 120

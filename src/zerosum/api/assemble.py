@@ -95,9 +95,7 @@ def one_class(dataset: Dataset, name: str, recipe: Recipe) -> Dataset:
         known = ", ".join(dataset.classes or ()) or "none"
         raise UserError(f"{dataset.name} has no class {name!r}; its classes: {known}")
     number = dataset.classes.index(name)
-    train, held_out = (
-        Split(samples=split.samples[split.labels == number]) for split in (dataset.train, dataset.held_out)
-    )
+    train, held_out = dataset.train.of(number), dataset.held_out.of(number)
     classes = None
     if recipe.classes == "required":
         classes = (name,)

@@ -143,21 +143,8 @@ def _judge_translation(judged: Subject, what: PathLike, against: str | None, que
         )
         for seed in question.seeds
     ]
-    protocol = Protocol(
-        what=str(what),
-        checkpoint=judged.checkpoint,
-        step=judged.step,
-        ema=judged.ema,
-        samples=rounds[0][1],
-        seeds=question.seeds,
-        against=dataset.name,
-        split="held-out",
-        real=rounds[0][1],
-        network=question.network,
-        checksum=None,
-        scope="",
-    )
-    return Judgement(figures=tuple(_together([found for found, _ in rounds])), protocol=protocol)
+    about = {"split": "held-out", "real": rounds[0][1], "network": question.network, "checksum": None, "scope": ""}
+    return _concluded(judged, what, question, dataset, rounds, about)
 
 
 def _dataset(judged: Subject, what: PathLike, against: str | None) -> Dataset:
@@ -184,6 +171,25 @@ def _judge(judged: Subject, what: PathLike, against: str | None, question: Quest
         reference, make = _image_maker(judged, what, dataset, question)
         count, network = question.n, reference.extractor
     rounds = [make(count, seed) for seed in question.seeds]
+    about = {
+        "split": "modes" if reference is None else reference.split,
+        "real": 0 if reference is None else len(reference.images),
+        "network": None if network is None else network.name,
+        "checksum": None if network is None else network.checksum,
+        "scope": "" if network is None else network.scope,
+    }
+    return _concluded(judged, what, question, dataset, rounds, about)
+
+
+def _concluded(
+    judged: Subject,
+    what: PathLike,
+    question: Question,
+    dataset: Dataset,
+    rounds: Sequence[tuple[list[Figure], int]],
+    about: dict[str, Any],
+) -> Judgement:
+    """The figures of all seeds together; about: what the protocol says of the real images and of the network."""
     protocol = Protocol(
         what=str(what),
         checkpoint=judged.checkpoint,
@@ -192,11 +198,7 @@ def _judge(judged: Subject, what: PathLike, against: str | None, question: Quest
         samples=rounds[0][1],
         seeds=question.seeds if judged.drawn else (),
         against=dataset.name,
-        split="modes" if reference is None else reference.split,
-        real=0 if reference is None else len(reference.images),
-        network=None if network is None else network.name,
-        checksum=None if network is None else network.checksum,
-        scope="" if network is None else network.scope,
+        **about,
     )
     return Judgement(figures=tuple(_together([found for found, _ in rounds])), protocol=protocol)
 

@@ -15,6 +15,7 @@ from torch import nn
 from zerosum.data import Dataset, Split
 from zerosum.engine.run import RunFolder
 from zerosum.games.base import Game, Shown
+from zerosum.metrics.pairs import l1
 from zerosum.metrics.swd import SlicedWasserstein
 from zerosum.sampling.draw import Labels, as_tensor, evaluating
 from zerosum.sampling.files import replacing
@@ -66,10 +67,11 @@ def spread(length: int, count: int) -> npt.NDArray[np.int64]:
     return np.unique(np.linspace(0, length - 1, min(count, length)).round().astype(np.int64))
 
 
-def made_of(G: nn.Module, task: Task, domain: Domain) -> Bytes:
+def made_of(G: nn.Module, task: Task, domain: Domain, seed: int = 0) -> Bytes:
     """What G makes of a task's images."""
-    device = next(G.parameters()).device
-    return np.concatenate(list(translate(G, task.given, task.labels, value_range=domain.value_range, device=device)))
+    device, value_range = next(G.parameters()).device, domain.value_range
+    batches = translate(G, task.given, task.labels, value_range=value_range, device=device, seed=seed)
+    return np.concatenate(list(batches))
 
 
 def task_drawer(
@@ -137,7 +139,7 @@ class TaskScorer:
         """Mean absolute error of 0 to 1, or the sliced Wasserstein distance in each domain."""
         made = made_of(generator, task, self.domain)
         if task.labels is None:
-            return {"l1": float(np.abs(made.astype(np.float32) - task.target).mean() / 255)}
+            return {"l1": l1(made, task.target)}
         assert self.dataset.classes is not None
         return {
             name: SlicedWasserstein(task.target[task.labels == number]).distance(made[task.labels == number])["mean"]

@@ -157,7 +157,7 @@ def one(generator: Generator, data: bytes, label: int | None, seed: int) -> Imag
         given = transforms.whole(data)[1]
         if min(given.shape[:2]) < SMALLEST:
             raise transforms.ImageError(f"{given.shape[1]}x{given.shape[0]} pixels are too small")
-        given = _with_channels(given, source[0])
+        given = transforms.fit(given[None], len(given), source[0])[0]
     value_range, device = generator.domain.value_range, generator.device
     x = to_range(given[None], value_range).to(device, dtype_of(generator.network))
     y = None if label is None else as_tensor(np.array([label]), device)
@@ -168,13 +168,4 @@ def one(generator: Generator, data: bytes, label: int | None, seed: int) -> Imag
         else:
             factor = getattr(generator.network, "factor", 1)
             made = through(lambda part: generator(part, y), x, granularity=granularity, factor=factor)
-    image = to_uint8(made, value_range)[0]
-    return Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
-
-
-def _with_channels(image: Bytes, channels: int) -> Bytes:
-    if image.shape[2] == channels:
-        return image
-    if channels == 3:
-        return np.repeat(image, 3, axis=2)
-    return np.asarray(Image.fromarray(image).convert("L"))[:, :, None]
+    return transforms.picture(to_uint8(made, value_range)[0])

@@ -31,6 +31,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.samples)
 
+    def of(self, number: int) -> Split:
+        """The samples of one class, without labels."""
+        return Split(samples=self.samples[self.labels == number])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Skipped:
@@ -70,12 +74,8 @@ class Dataset:
 
 
 def of_class(dataset: Dataset, number: int) -> Dataset:
-    """The samples of one class, without classes."""
-    train, held_out = (
-        replace(split, samples=split.samples[split.labels == number], labels=None)
-        for split in (dataset.train, dataset.held_out)
-    )
-    return replace(dataset, train=train, held_out=held_out, classes=None)
+    """The samples of one class, without classes; the fingerprint stays that of the whole."""
+    return replace(dataset, train=dataset.train.of(number), held_out=dataset.held_out.of(number), classes=None)
 
 
 def open_dataset(

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
+from zerosum.data.transforms import picture
 from zerosum.errors import UserError, nearest
 
 Bytes = npt.NDArray[np.uint8]
@@ -37,18 +38,18 @@ class Degradation:
         return np.stack([self._one(image) for image in images])
 
     def _one(self, image: Bytes) -> Bytes:
-        picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
+        seen = picture(image)
         if self.blur:
-            picture = picture.filter(ImageFilter.GaussianBlur(self.blur))
+            seen = seen.filter(ImageFilter.GaussianBlur(self.blur))
         side = image.shape[0] // self.factor
-        picture = picture.resize((side, side), Image.Resampling.BICUBIC)  # Pillow's looks at all that is reduced
-        small = np.asarray(picture).reshape(side, side, image.shape[2])
+        seen = seen.resize((side, side), Image.Resampling.BICUBIC)  # Pillow's looks at all that is reduced
+        small = np.asarray(seen).reshape(side, side, image.shape[2])
         if self.noise:
             chance = np.random.default_rng(int(image.astype(np.uint64).sum()))
             small = np.clip(np.rint(small + chance.normal(0, self.noise, small.shape)), 0, 255).astype(np.uint8)
         if self.jpeg:
             file = io.BytesIO()
-            Image.fromarray(small[:, :, 0] if small.shape[2] == 1 else small).save(file, "JPEG", quality=self.jpeg)
+            picture(small).save(file, "JPEG", quality=self.jpeg)
             small = np.asarray(Image.open(file)).reshape(small.shape)
         return small
 

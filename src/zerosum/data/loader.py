@@ -124,7 +124,7 @@ class Feed:
         """
         start, stop, order, index = self._next(count)
         y = None if self._y is None else self._y.index_select(0, index)
-        flips = sent(torch.from_numpy(self._flips.read(start, stop)), self._device) if self._flip else None
+        flips = self._mirrored(start, stop)
         if flips is not None and self._mirror is not None:
             index, flips = index + self._mirror * flips, None
         rows = self._gather(self._host, order) if self._rows is None else self._rows.index_select(0, index)
@@ -137,7 +137,7 @@ class Feed:
         """
         assert self._source is not None
         start, stop, order, index = self._next(count)
-        flips = sent(torch.from_numpy(self._flips.read(start, stop)), self._device) if self._flip else None
+        flips = self._mirrored(start, stop)
         made = []
         for host, rows, shape in (
             (self._source.host, self._source.rows, self._source.shape),
@@ -153,6 +153,10 @@ class Feed:
         self._drawn += count
         order = self._order.read(start, stop)
         return start, stop, order, sent(torch.from_numpy(order), self._device)
+
+    def _mirrored(self, start: int, stop: int) -> Tensor | None:
+        """1 for each sample that is mirrored at these places, else 0; None where none ever is."""
+        return sent(torch.from_numpy(self._flips.read(start, stop)), self._device) if self._flip else None
 
     def _moved(self, x: Tensor, flips: Tensor | None, start: int, stop: int) -> Tensor:
         """Rows as networks see them, mirrored and cut as the streams say at these places."""

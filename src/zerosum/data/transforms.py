@@ -121,7 +121,7 @@ def decode_halves(data: bytes, size: int, channels: int) -> tuple[npt.NDArray[np
         raise UnequalError(f"{width}x{height} pixels are no two equal halves side by side")
     made = []
     for half in (pixels[:, : width // 2], pixels[:, width // 2 :]):
-        square = _centre(Image.fromarray(half[:, :, 0] if half.shape[2] == 1 else half))
+        square = _centre(picture(half))
         square = square.resize((size, size), Image.Resampling.LANCZOS).convert("L" if channels == 1 else "RGB")
         made.append(np.asarray(square).reshape(size, size, channels))
     return made[0], made[1]
@@ -151,14 +151,22 @@ def choose_size(size: int | None, sizes: tuple[int, ...], native: int) -> int:
     return max(1, min(native, NATIVE_MOST))
 
 
-def fit(images: npt.NDArray[np.uint8], size: int, channels: int) -> npt.NDArray[np.uint8]:
-    """Square images (N, H, H, C) as (N, size, size, channels); without a copy where they fit already."""
+def picture(pixels: npt.NDArray[np.uint8]) -> Image.Image:
+    """uint8 (H, W, C), C 1 or 3, as Pillow's image, grey or in colour."""
+    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+
+
+def fit(
+    images: npt.NDArray[np.uint8], size: int, channels: int, how: Image.Resampling = Image.Resampling.LANCZOS
+) -> npt.NDArray[np.uint8]:
+    """Square images (N, H, H, C) as (N, size, size, channels); without a copy where they fit already.
+
+    Those that have `size` rows already only change their channels, and may be oblong.
+    """
     if images.shape[1] != size:
-        squeezed = images[..., 0] if images.shape[3] == 1 else images
         resized = np.empty((len(images), size, size, images.shape[3]), dtype=np.uint8)
-        for index, image in enumerate(squeezed):
-            one = Image.fromarray(image).resize((size, size), Image.Resampling.LANCZOS)
-            resized[index] = np.asarray(one).reshape(size, size, -1)
+        for index, image in enumerate(images):
+            resized[index] = np.asarray(picture(image).resize((size, size), how)).reshape(size, size, -1)
         images = resized
     if images.shape[3] == channels:
         return images

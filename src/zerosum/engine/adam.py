@@ -22,12 +22,14 @@ class Adam(torch.optim.Adam):
             if gradients[index].stride() != weight.stride():
                 gradients[index] = torch.empty_like(weight).copy_(gradients[index])
             if not weight.is_contiguous():
-                for tensors in (weights, gradients, *lists[:2]):  # these two are the moments
-                    tensors[index] = in_order(tensors[index])
+                alike = (weights, gradients, *lists[:2])  # these two are the moments
+                for tensors, view in zip(alike, in_order(*(tensors[index] for tensors in alike)), strict=True):
+                    tensors[index] = view
         return found
 
 
-def in_order(tensor: Tensor) -> Tensor:
-    """A view of a dense tensor with its dimensions in the order in which they lie."""
-    strides = tensor.stride()
-    return tensor.permute(sorted(range(tensor.dim()), key=lambda axis: -strides[axis]))
+def in_order(*tensors: Tensor) -> list[Tensor]:
+    """Views of dense tensors that lie alike, with their dimensions in the order in which they lie."""
+    strides = tensors[0].stride()
+    order = sorted(range(len(strides)), key=lambda axis: -strides[axis])
+    return [tensor.permute(order) for tensor in tensors]

@@ -17,7 +17,7 @@ from zerosum.games import GAMES
 from zerosum.games.ada import AdaptiveP
 from zerosum.games.base import Draws, Game, Move, Shown, Terms, Turn, evaluated
 from zerosum.games.rules import AdversarialRules
-from zerosum.games.verdict import verdict
+from zerosum.games.verdict import before_update, verdict
 from zerosum.losses.adversarial import LOSSES
 from zerosum.losses.penalties import gradient_penalty, orthogonality, perturbed, r1
 
@@ -312,9 +312,7 @@ class Table:
         """D's verdict in its turn, before its update."""
         if not self.observe:
             return {}
-        seen = self.game.verdict(real_logits, fake_logits)
-        before = seen.pop("d_fake")
-        return {**seen, "d_fake_before": before}
+        return before_update(self.game.verdict(real_logits, fake_logits))
 
     @torch.no_grad()
     def seen_after(self, fake: Batch) -> Terms:

@@ -13,7 +13,7 @@ from zerosum.games import GAMES
 from zerosum.games.base import Draws, Game, Move, Shown, Terms, Turn
 from zerosum.games.pool import Pool
 from zerosum.games.rules import CycleRules
-from zerosum.games.verdict import verdict
+from zerosum.games.verdict import before_update, verdict
 from zerosum.losses.adversarial import LOSSES
 
 A, B = 0, 1
@@ -98,8 +98,7 @@ class Cycle(Game):
     @torch.no_grad()
     def seen(self, logits: list[list[Tensor]]) -> Terms:
         """The judges' verdict before their update, of both domains together."""
-        found = verdict(self.loss, self.rules, *(torch.cat(side) for side in logits))
-        return {**{name: value for name, value in found.items() if name != "d_fake"}, "d_fake_before": found["d_fake"]}
+        return before_update(verdict(self.loss, self.rules, *(torch.cat(side) for side in logits)))
 
     @torch.no_grad()
     def seen_after(self, made: dict[int, Tensor]) -> Terms:

@@ -18,7 +18,7 @@ from zerosum.errors import UserError
 from zerosum.games import GAMES
 from zerosum.games.base import Draws, Game, Move, Shown, Terms, Turn
 from zerosum.games.rules import DomainRules
-from zerosum.games.verdict import verdict
+from zerosum.games.verdict import before_update, verdict
 from zerosum.losses.adversarial import LOSSES
 from zerosum.losses.penalties import gradient_penalty
 
@@ -82,8 +82,7 @@ class Domains(Game):
         seen: Terms = {}
         if observe:
             with torch.no_grad():
-                seen = verdict(self.loss, rules, real_logits.flatten(), fake_logits.flatten())
-                seen["d_fake_before"] = seen.pop("d_fake")
+                seen = before_update(verdict(self.loss, rules, real_logits.flatten(), fake_logits.flatten()))
         yield Move(terms=terms, seen=seen)
 
     def play_g(self, table: list[Tensor], observe: bool) -> Iterator[Move]:

@@ -14,7 +14,7 @@ from zerosum.errors import UserError
 from zerosum.games import GAMES
 from zerosum.games.base import Draws, Game, Move, Shown, Terms, Turn
 from zerosum.games.rules import PairedRules
-from zerosum.games.verdict import verdict
+from zerosum.games.verdict import before_update, verdict
 from zerosum.losses.adversarial import LOSSES
 
 
@@ -33,7 +33,7 @@ class Paired(Game):
         """Go on under other rules; `UserError` where G would learn nothing, or can't do what they say."""
         if not (rules.adversarial or rules.l1 or rules.l2 or rules.content):
             raise UserError("adversarial, l1, l2 and content are all 0: G would learn nothing")
-        if rules.matching and not hasattr(self.networks["D"], "features") and not hasattr(self.networks["D"], "scales"):
+        if rules.matching and not hasattr(self.networks["D"], "scales"):
             raise UserError("matching compares D's layers, and this D does not show them: set matching=0")
         G = cast(Any, self.networks["G"])
         if rules.coarse and not hasattr(G, "at"):
@@ -45,9 +45,7 @@ class Paired(Game):
     def scales(self, x: Tensor, given: Tensor) -> list[list[Tensor]]:
         """What D's layers make of it at each of its scales, the logits last."""
         D = cast(Any, self.networks["D"])
-        if hasattr(D, "scales"):
-            return cast(list[list[Tensor]], D.scales(x, given))
-        return [D.features(x, given)] if hasattr(D, "features") else [[D(x, given)]]
+        return cast(list[list[Tensor]], D.scales(x, given)) if hasattr(D, "scales") else [[D(x, given)]]
 
     @torch.no_grad()
     def judge(self, shown: Shown) -> Terms:
@@ -71,8 +69,7 @@ class Paired(Game):
         parts = [self.loss.d_terms(*logits, rules) for logits in sides]
         if observe:
             with torch.no_grad():
-                seen = verdict(self.loss, rules, *(logits.flatten() for logits in sides[0]))
-                seen["d_fake_before"] = seen.pop("d_fake")
+                seen = before_update(verdict(self.loss, rules, *(logits.flatten() for logits in sides[0])))
         total = torch.stack([real_part.mean() + fake_part.mean() for real_part, fake_part in parts]).sum()
         yield Move(terms={"D/adv": rules.d_scale * total}, seen=seen)
 

@@ -9,6 +9,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from zerosum.networks.layers import ranks
+
 
 class Pool:
     """Up to `size` images of the past, the same on every process. Of size 0 it gives back what it is given."""
@@ -51,8 +53,8 @@ class Pool:
 
 def gathered(values: Tensor) -> Tensor:
     """What all processes have, in their order; itself where there is one."""
-    if not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
+    if ranks() == 1:
         return values
-    parts = [torch.empty(values.shape, dtype=values.dtype, device=values.device) for _ in range(dist.get_world_size())]
+    parts = [torch.empty(values.shape, dtype=values.dtype, device=values.device) for _ in range(ranks())]
     dist.all_gather(parts, values.contiguous())
     return torch.cat(parts)

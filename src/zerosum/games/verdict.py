@@ -27,3 +27,8 @@ def verdict(loss: AdversarialLoss, aims: Aims, real_logits: Tensor, fake_logits:
         "margin": margin,
         "separation": (margin / deviation.clamp_min(1e-12)).clamp(-FARTHEST, FARTHEST),
     }
+
+
+def before_update(found: Terms) -> Terms:
+    """The same, as D says it in its own turn: what it says of fakes is that before its update."""
+    return {"d_fake_before" if name == "d_fake" else name: value for name, value in found.items()}

@@ -255,7 +255,7 @@ class BatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(features))
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.training and dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+        if self.training and ranks() > 1:
             return self._over_ranks(x)
         mean, var = self.running_mean, self.running_var
         return F.batch_norm(x, mean, var, self.weight, self.bias, self.training, self.momentum, self.eps)
@@ -302,6 +302,9 @@ all_sum: Callable[[Tensor], Tensor] = _AllSum.apply
 @torch.no_grad()
 def mean_over_ranks(value: Tensor) -> Tensor:
     """The mean of what all ranks have, the same on each of them."""
-    if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
-        return all_sum(value) / dist.get_world_size()
-    return value
+    return all_sum(value) / ranks() if ranks() > 1 else value
+
+
+def ranks() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1

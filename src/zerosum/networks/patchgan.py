@@ -63,5 +63,9 @@ class PatchGan(nn.Module):
             found.append(x)
         return found
 
+    def scales(self, x: Tensor, source: Tensor | None = None) -> list[list[Tensor]]:
+        """`features` of each scale that it judges at: of one."""
+        return [self.features(x, source)]
+
     def forward(self, x: Tensor, source: Tensor | None = None) -> Tensor:
         return self.features(x, source)[-1]

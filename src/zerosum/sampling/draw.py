@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
+from zerosum.data.transforms import picture
 from zerosum.errors import UserError
 from zerosum.games.base import evaluated
 from zerosum.sampling.files import new_folder, replacing
@@ -142,9 +142,9 @@ def write_grid(
     if count > GRID_LIMIT:
         raise UserError(f"a grid of {count} is too large; expected at most {GRID_LIMIT}, or use FILE.npz or a folder")
     samples = np.concatenate(list(batches))
-    picture = scatter(samples, reals) if samples.ndim == 2 else montage(samples, columns, row_labels=row_labels)
+    drawn = scatter(samples, reals) if samples.ndim == 2 else montage(samples, columns, row_labels=row_labels)
     with replacing(path) as partial:
-        picture.save(partial)
+        drawn.save(partial)
     return Path(path)
 
 
@@ -156,7 +156,7 @@ def write_folder(batches: Iterable[Samples], folder: PathLike) -> Path:
             if batch.ndim != 4:
                 raise UserError("points can't be a folder of images; expected FILE.png or FILE.npz")
             for image in batch:
-                Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(partial / f"{index:06d}.png")
+                picture(image).save(partial / f"{index:06d}.png")
                 index += 1
     return Path(folder)
 

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from zerosum.data.transforms import fit
 from zerosum.sampling.draw import Labels, as_tensor, dtype_of, evaluating
 from zerosum.sampling.grid import montage, to_uint8
 
@@ -52,13 +53,6 @@ def side_by_side(rows: Sequence[Bytes], columns: int) -> Image.Image:
     """
     side = max(images.shape[1] for images in rows)
     channels = max(images.shape[3] for images in rows)
-    alike = [np.stack([_as_large(image, side, channels) for image in images]) for images in rows]
+    alike = [fit(images, side, channels, Image.Resampling.NEAREST) for images in rows]
     grouped = np.stack(alike, axis=1).reshape(-1, side, side, channels)
     return montage(grouped, columns * len(rows))
-
-
-def _as_large(image: Bytes, side: int, channels: int) -> Bytes:
-    if image.shape[0] != side:
-        picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
-        image = np.asarray(picture.resize((side, side), Image.Resampling.NEAREST)).reshape(side, side, image.shape[2])
-    return np.repeat(image, channels, axis=2) if image.shape[2] < channels else image
