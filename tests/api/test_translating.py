@@ -13,6 +13,7 @@ from PIL import Image
 
 import zerosum
 from zerosum.cli import main
+from zerosum.data import Dataset
 from zerosum.engine.checkpoint import read
 from zerosum.errors import UserError
 from zerosum.sampling.tiles import starts, through
@@ -134,6 +135,32 @@ def test_pairs_are_judged_beside_their_partners_and_domains_there_and_back(runs:
         zerosum.evaluate(runs["cyclegan"].path, metrics=("kid",))
     with pytest.raises(UserError, match="no metric 'psnr'"):
         zerosum.evaluate(write(Path("some"), {f"{k}.png": (28, 28) for k in range(3)}), "digits", metrics=("psnr",))
+
+
+def test_domains_are_judged_by_one_network_of_the_whole_data_and_halves_by_their_own(
+    runs: dict[str, zerosum.Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from zerosum.api import translations
+    from zerosum.api.assemble import find_data
+    from zerosum.metrics.features import FEATURES
+    from zerosum.recipes import recipe
+
+    asked: list[tuple[int, str]] = []
+
+    def extractor(dataset: Dataset, network: str | None, **told: object) -> object:
+        asked.append((len(dataset.train), dataset.fingerprint))
+        return FEATURES["digits-net"](dataset, None)
+
+    monkeypatch.setattr(translations, "extractor_for", extractor)
+    judged = zerosum.evaluate(runs["cyclegan"].path, n=200, metrics=("fid",))
+    assert [figure.name for figure in judged.figures] == ["fid-A", "fid-B"]
+    assert asked == [(1274, runs["cyclegan"].info["data"]["fingerprint"])]
+    source = runs["pix2pix"].info["recipe"]["data"]
+    there, back = (
+        find_data(recipe("pix2pix").override({"size": 32, "direction": way}), source).fingerprint
+        for way in ("A2B", "B2A")
+    )
+    assert there != back  # what is learned of the one is not taken for the other
 
 
 def write(folder: Path, sizes: dict[str, tuple[int, int]]) -> Path:

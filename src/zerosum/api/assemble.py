@@ -78,7 +78,8 @@ def directed(dataset: Dataset, recipe: Recipe) -> Dataset:
         raise UserError(f"{recipe.name} learns from pairs, and {dataset.name} has none: name --data pairs:PATH")
     if recipe.direction == "A2B":
         return dataset
-    return dataclasses.replace(dataset, train=_turned(dataset.train), held_out=_turned(dataset.held_out))
+    train, held_out = _turned(dataset.train), _turned(dataset.held_out)
+    return dataclasses.replace(dataset, train=train, held_out=held_out, fingerprint=fingerprint(train, held_out))
 
 
 def _turned(split: Split) -> Split:

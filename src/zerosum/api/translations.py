@@ -10,9 +10,9 @@ from PIL import Image
 
 from zerosum.api.assemble import asked_of, directed
 from zerosum.api.generator import Generator
-from zerosum.api.tasks import Bytes, Task, task_of
+from zerosum.api.tasks import Bytes, Task, made_of, task_of
 from zerosum.data import Dataset, open_dataset
-from zerosum.data.dataset import of_class
+from zerosum.data.transforms import fit
 from zerosum.errors import UserError, nearest
 from zerosum.metrics.features import Progress, extractor_for
 from zerosum.metrics.figures import Figure
@@ -20,7 +20,6 @@ from zerosum.metrics.frechet import Moments, frechet_distance
 from zerosum.metrics.labels import CAMVID, agreement
 from zerosum.metrics.pairs import l1, pair_figures
 from zerosum.metrics.swd import SlicedWasserstein
-from zerosum.sampling.translate import translate
 
 PAIRED = ("l1", "psnr", "ssim", "ms-ssim")
 GROUPS = (*PAIRED, "cycle", "swd", "fid", "labels")
@@ -56,41 +55,35 @@ def judge_translation(
             raise UserError(f"no metric {name!r} of a translation; {nearest(name, GROUPS)}")
     wanted = metrics or USUAL
     task = task_of(dataset, count)
-    made = made_by(generator, task, seed)
-    found = (
-        [figure for figure in pair_figures(made, task.target) if figure.name in wanted] if task.labels is None else []
-    )
-    if task.labels is None and task.given.shape[1] < task.target.shape[1]:
-        plain = [figure for figure in pair_figures(enlarged(task), task.target) if figure.name in wanted]
-        found += [
-            replace(figure, name=f"bicubic-{figure.name}", note="of bicubic enlargement alone") for figure in plain
-        ]
-    if task.labels is None and "labels" in wanted:
-        found += label_figures(made, task.target)
+    made = made_of(generator.network, task, generator.domain, seed)
+    found = beside_partners(task, made, wanted)
     if task.labels is not None and "cycle" in wanted:
-        back = made_by(generator, Task(made, (task.labels - 1) % len(dataset.classes or ()), made), seed)
-        found.append(Figure(name="cycle", value=l1(back, task.given), better="lower", note="l1 after the way back"))
-    for name, part, own, real in parts(dataset, task, made):
+        back = Task(made, (task.labels - 1) % len(dataset.classes or ()), made)
+        error = l1(made_of(generator.network, back, generator.domain, seed), task.given)
+        found.append(Figure(name="cycle", value=error, better="lower", note="l1 after the way back"))
+    net = extractor_for(dataset, network, progress=progress) if "fid" in wanted else None
+    for name, part, real in parts(dataset, task, made):
         if "swd" in wanted:
             value = SlicedWasserstein(real).distance(part)["mean"]
             found.append(Figure(name=f"swd{name}", value=value, better="lower", note=f"{len(part):,} images"))
-        if "fid" in wanted:
-            net = extractor_for(own, network, progress=progress)
+        if net is not None:
             value = frechet_distance(*(Moments.of(net(images).values) for images in (part, real)))
-            found.append(
-                Figure(name=f"fid{name}", value=value, better="lower", note=f"{net.name}, {len(part):,} images")
-            )
+            note = f"{net.name}, {len(part):,} images"
+            found.append(Figure(name=f"fid{name}", value=value, better="lower", note=note))
     return found, len(made)
 
 
-def enlarged(task: Task) -> Bytes:
-    """The given images at the size of their partners, bicubic."""
-    side, channels = task.target.shape[1], task.target.shape[3]
-    made = []
-    for image in task.given:
-        picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
-        made.append(np.asarray(picture.resize((side, side), Image.Resampling.BICUBIC)).reshape(side, side, channels))
-    return np.stack(made)
+def beside_partners(task: Task, made: Bytes, wanted: tuple[str, ...]) -> list[Figure]:
+    """The figures of images that have a right answer; of others none."""
+    if task.labels is not None:
+        return []
+    found = [figure for figure in pair_figures(made, task.target) if figure.name in wanted]
+    if task.given.shape[1] < task.target.shape[1]:
+        plain = fit(task.given, task.target.shape[1], task.target.shape[3], Image.Resampling.BICUBIC)
+        note = "of bicubic enlargement alone"
+        figures = [one for one in pair_figures(plain, task.target) if one.name in wanted]
+        found += [replace(one, name=f"bicubic-{one.name}", note=note) for one in figures]
+    return found + (label_figures(made, task.target) if "labels" in wanted else [])
 
 
 def label_figures(made: Bytes, target: Bytes) -> list[Figure]:
@@ -108,20 +101,12 @@ def label_figures(made: Bytes, target: Bytes) -> list[Figure]:
     ]
 
 
-def made_by(generator: Generator, task: Task, seed: int) -> Bytes:
-    """What the generator makes of a task's images."""
-    value_range, device = generator.domain.value_range, generator.device
-    return np.concatenate(
-        list(translate(generator.network, task.given, task.labels, value_range=value_range, device=device, seed=seed))
-    )
-
-
-def parts(dataset: Dataset, task: Task, made: Bytes) -> Iterator[tuple[str, Bytes, Dataset, Bytes]]:
-    """Of each domain ("-NAME"; "" where there is but one): images made, its data, and as many real held-out ones."""
+def parts(dataset: Dataset, task: Task, made: Bytes) -> Iterator[tuple[str, Bytes, Bytes]]:
+    """Of each domain ("-NAME"; "" where there is but one): images made, and as many real held-out ones."""
     if task.labels is None:
-        yield "", made, replace(dataset, classes=None), task.target
+        yield "", made, task.target
         return
     for number, name in enumerate(dataset.classes or ()):
         mine = task.labels == number
         if mine.any():
-            yield f"-{name}", made[mine], of_class(dataset, number), task.target[mine]
+            yield f"-{name}", made[mine], task.target[mine]
