@@ -32,7 +32,8 @@ class Memory:
         self.images, self.z_dim = images, z_dim
 
     def real(self, count: int) -> tuple[Tensor, Tensor | None]:
-        return self.images[torch.randint(len(self.images), (count,))], None
+        chosen = torch.randint(len(self.images), (count,), device=self.images.device)
+        return self.images[chosen], None
 
     def noise(self, count: int) -> Tensor:
         return torch.randn(count, self.z_dim, dtype=self.images.dtype, device=self.images.device)

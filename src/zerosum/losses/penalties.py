@@ -62,13 +62,13 @@ def orthogonality(weights: Iterable[Tensor]) -> Tensor:
     BigGAN's regularization (Brock et al. 2018, arXiv 1809.11096, Eq. 3), which leaves the rows' lengths alone; kernels
     are matrices with a row for each output. Vectors are left out.
     """
-    total = torch.zeros(())
+    parts = []
     for weight in weights:
         if weight.dim() > 1:
             rows = weight.flatten(1)
             products = rows @ rows.t()
-            total = total.to(rows) + (products - torch.diag(products.diagonal())).square().sum()
-    return total
+            parts.append((products - torch.diag(products.diagonal())).square().sum())
+    return torch.stack(parts).sum() if parts else torch.zeros(())
 
 
 def perturbed(x: Tensor) -> Tensor:
