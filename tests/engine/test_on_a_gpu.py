@@ -88,7 +88,7 @@ def test_a_graph_does_what_a_played_round_does_in_single_precision(name: str) ->
 
 
 def test_no_step_waits_for_the_gpu() -> None:
-    one = training("quick", "cuda", "32-true")
+    one = training("quick", "cuda", "32-true", penalty_every=2)
     for _ in range(40):
         one.take_step(observe=False)
     torch.cuda.set_sync_debug_mode("error")

@@ -76,6 +76,24 @@ def test_values_and_gradients_are_torchs(name: str, layout: torch.memory_format,
     assert len(folds) == (0 if "many to" in name or "groups" in name else 1)  # the path under test was the one taken
 
 
+@pytest.mark.parametrize(("kernel", "stride", "padding"), [(7, 1, 3), (4, 2, 1), (3, 2, 0)])
+def test_folded_at_once_or_plane_by_plane_is_the_same(kernel: int, stride: int, padding: int) -> None:
+    torch.manual_seed(0)
+    y, weight = (torch.randn(shape, dtype=torch.float64) for shape in ((3, 40, 6, 6), (40, 2, kernel, kernel)))
+    side, bias = (6 - 1) * stride + kernel - 2 * padding, torch.randn(2, dtype=torch.float64)
+    way = Way((stride, stride), (padding, padding), folds=True)
+    told = (y, weight, bias, (side, side), way)
+    torch.testing.assert_close(adjoint._fold_at_once(*told), adjoint._fold(*told), rtol=0, atol=1e-12)
+
+
+def test_a_gpu_folds_large_kernels_to_few_channels_only() -> None:
+    D, G = (build(recipe("dcgan-lite").players[name], Domain(shape=(1, 28, 28))) for name in "DG")
+    gpu = torch.device("cuda")
+    assert folded(G, gpu, autocast=False) == ["layers.7"]
+    assert folded(G, gpu, autocast=True) == []
+    assert folded(D, gpu, autocast=False) == []
+
+
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_gradient_penalty_has_torchs_gradient(name: str) -> None:
     make, channels, size = LAYERS[name]

@@ -107,14 +107,16 @@ class Training:
             terms, seen = play_round(self.game, step, self.recipe.batch, draws, self._update, observe=self._observe)
         return {"terms": terms, "seen": seen, "norms": self._norms}
 
-    def _changing(self) -> list[Tensor]:
-        """All tensors that a round changes: weights, buffers and moments."""
-        found: list[Tensor] = []
-        for network in self.game.networks.values():
-            found += [*network.parameters(), *network.buffers()]
-        for optimizer in self.optimizers.values():
+    def _changing(self) -> dict[str, list[Tensor]]:
+        """All tensors that a round changes, by what they are: weights, buffers and each kind of moment."""
+        found: dict[str, list[Tensor]] = {}
+        for name, network in self.game.networks.items():
+            found[f"{name}.weights"], found[f"{name}.buffers"] = list(network.parameters()), list(network.buffers())
+        for name, optimizer in self.optimizers.items():
             for moments in optimizer.state.values():
-                found += [value for value in moments.values() if isinstance(value, Tensor)]
+                for kind, value in moments.items():
+                    if isinstance(value, Tensor):
+                        found.setdefault(f"{name}.{kind}", []).append(value)
         return found
 
     def _update(self, name: str, terms: Terms) -> None:

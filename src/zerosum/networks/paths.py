@@ -1,4 +1,4 @@
-"""Whether layers go another way than torch's: on a CPU, in its own precision, and nowhere else."""
+"""Whether layers go another way than torch's: on a CPU in its own precision, and a few of them on a GPU."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ def helps(device: torch.device, *, autocast: bool) -> bool:
 def takes_own_path(input: Tensor) -> bool:
     """Whether layers go another way than torch's with this input."""
     return _wanted and helps(input.device, autocast=torch.is_autocast_enabled("cpu"))
+
+
+def folds_on_gpu(input: Tensor) -> bool:
+    """Whether this is a GPU's input in single precision or more, where large kernels to few channels are folded."""
+    return _wanted and input.is_cuda and not torch.is_autocast_enabled("cuda")
 
 
 @contextmanager
