@@ -3,6 +3,7 @@
     python benchmarks/gpu.py                  every race and the seeds of `quick`
     python benchmarks/gpu.py dcgan-lite       this race anew
     python benchmarks/gpu.py --quality        the seeds of `quick` anew, all at once
+    python benchmarks/gpu.py --table          only write the section
 
 Contestants take turns in processes of their own, seven each, with a warm-up that is not counted; each result is kept in
 docs/benchmarks/gpu.json as soon as it is there. The seeds see as many images as two minutes make on two cores (the rows
@@ -45,10 +46,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipes", nargs="*", help=", ".join(TARGETS))
     parser.add_argument("--quality", action="store_true")
+    parser.add_argument("--table", action="store_true")
     told = parser.parse_args()
     if unknown := sorted(set(told.recipes) - set(TARGETS)):
         parser.error(f"no race of {', '.join(unknown)}")
     about: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {"races": {}}
+    if told.table:
+        write_section("gpu", about, section(about))
+        return
     about |= {"machine": torch.cuda.get_device_name(), "torch": torch.__version__}
     missing = [] if told.quality else [name for name in TARGETS if name not in about["races"]]
     for name in told.recipes or missing:

@@ -7,6 +7,8 @@ to the test: which rounds are of one kind, where draws lie, what is counted, and
 from __future__ import annotations
 
 import copy
+import gc
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -150,3 +152,44 @@ def test_rounds_are_of_one_kind_where_the_same_penalties_are_due(digits: Dataset
     assert game.phase(2) == (True, False)  # of D's turns 3 and 4 the third
     k2 = training("dcgan-k2", digits).game
     assert [k2.phase(step) for step in (1, 2, 3, 4)] == [(), (False,), (), (False,)]
+
+
+@pytest.mark.parametrize("name", ["quick", "acgan", "infogan"])
+def test_nothing_of_a_round_outlives_it(
+    name: str, digits: Dataset, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """Or its graph would meet the next round's capture, and its images would fill a GPU's memory."""
+    monkeypatch.setitem(CASES, name, {"batch": 4})
+    one = training(name, digits)
+    tables: list[weakref.ref[object]] = []
+    table = one.game.table  # type: ignore[attr-defined]
+
+    def noted(*told: object) -> object:
+        found = table(*told)
+        tables.append(weakref.ref(found))
+        return found
+
+    monkeypatch.setattr(one.game, "table", noted)
+    request.addfinalizer(gc.enable)
+    gc.disable()
+    one.take_step(observe=True)
+    assert len(tables) == 1
+    assert tables[0]() is None
+
+
+def test_a_graph_that_leaves_a_turn_out_is_refused(digits: Dataset) -> None:
+    class Short(Double):
+        def replay(self) -> dict[str, Terms]:
+            held = [weight.detach().clone() for weight in captured.game.networks["D"].parameters()]
+            found = super().replay()
+            with torch.no_grad():
+                for weight, value in zip(captured.game.networks["D"].parameters(), held, strict=True):
+                    weight.copy_(value)
+            return found
+
+    captured, usual = training("quick", digits, Short), training("quick", digits)
+    together(captured, usual)
+    assert_same(captured, usual)
+    assert captured.captures is not None
+    assert captured.captures.refused is not None
+    assert captured.captures.refused.endswith(": D.weights")

@@ -39,8 +39,14 @@ class CudaGraph:
 
     def __init__(self, play: Play) -> None:
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
-            self._found = play()
+        generator = torch.cuda.default_generators[torch.cuda.current_device()]
+        spare = generator.clone_state()
+        try:
+            with torch.cuda.graph(self._graph):
+                self._found = play()
+        except RuntimeError:
+            generator.graphsafe_set_state(spare)  # its own would wait for the end of a capture that has failed
+            raise
 
     def replay(self) -> dict[str, Terms]:
         self._graph.replay()

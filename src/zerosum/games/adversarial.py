@@ -155,23 +155,30 @@ class Adversarial(Game):
             for index in range(plays[name]):
                 # Fakes are shared by the two turns on either side of the change of players, and by no others.
                 shares = plays["D"] > 0 and index == (plays[name] - 1 if name == rules.first else 0)
-                yield Turn(player=name, moves=partial(table.play[name], shares))
+                yield Turn(player=name, moves=partial(table.play_d if name == "D" else table.play_g, shares))
 
 
 class Table:
-    """What lies on the table in one round: the fakes that both players see, and the real batch of D's last turn."""
+    """What lies on the table in one round: the fakes that both players see, and the real batch of D's last turn.
+
+    It is gone with the round, and so holds no method of its own: a cycle would keep a round's tensors until they are
+    looked for, and with them the graph that a captured round must not meet.
+    """
 
     def __init__(self, game: Adversarial, batch: int, draws: Draws, observe: bool) -> None:
         self.G, self.D = game.networks["G"], game.networks["D"]
-        self.ask: Critic = self.D
         self.game, self.rules, self.loss = game, game.rules, game.loss
         self.draws, self.observe = draws, observe
         self.batch = batch
         self.d_batch = game.rules.d_batch(batch)
-        self.play: dict[str, Callable[[bool], Iterator[Move]]] = {"D": self.play_d, "G": self.play_g}
         self.real: Batch | None = None
         self.z: tuple[Tensor, Tensor | None] | None = None
         self.fake: Batch | None = None
+
+    def ask(self, x: Tensor, y: Tensor | None) -> Tensor:
+        """D's logits (N,)."""
+        logits: Tensor = self.D(x, y)
+        return logits
 
     def deal_fakes(self) -> None:
         """Draw the round's shared fakes before any network is frozen, so that G's turn can go on with their graph."""

@@ -44,10 +44,9 @@ class AuxiliaryTable(Table):
 
     def __init__(self, game: Auxiliary, batch: int, draws: Draws, observe: bool) -> None:
         super().__init__(game, batch, draws, observe)
-        self.ask = self.listen
         self.heard: list[Tensor] = []  # cross-entropies (N,)
 
-    def listen(self, x: Tensor, y: Tensor | None) -> Tensor:
+    def ask(self, x: Tensor, y: Tensor | None) -> Tensor:
         """D's logits; its classes' cross-entropy is kept."""
         assert y is not None
         both: tuple[Tensor, Tensor] = cast(Any, self.D).both(x)

@@ -46,10 +46,9 @@ class InformedTable(Table):
 
     def __init__(self, game: Informed, batch: int, draws: Draws, observe: bool) -> None:
         super().__init__(game, batch, draws, observe)
-        self.ask = self.listen
         self.guesses: list[Tensor] = []
 
-    def listen(self, x: Tensor, y: Tensor | None) -> Tensor:
+    def ask(self, x: Tensor, y: Tensor | None) -> Tensor:
         """D's logits; Q's guesses are kept."""
         both: tuple[Tensor, Tensor] = cast(Any, self.D).both(x)
         self.guesses.append(both[1])
