@@ -28,8 +28,10 @@ print(steps(5) - begun)
 
 
 def page_faults(mode: str) -> int:
-    done = subprocess.run([sys.executable, "-c", FAULTS, mode], check=True, capture_output=True, text=True)
-    return int(done.stdout)
+    """Of five steps, the least of three runs: pages that the kernel takes back meanwhile come on top."""
+    command = [sys.executable, "-c", FAULTS, mode]
+    runs = (subprocess.run(command, check=True, capture_output=True, text=True) for _ in range(3))
+    return min(int(done.stdout) for done in runs)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no such setting")
