@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,8 +25,9 @@ import quality
 import results
 from results import zerosum
 from sections import FOLDER, write_section
-from speed import rates
+from speed import table
 from time_to_quality import KEPT as ON_CPU
+from time_to_quality import cell
 from zerosum.bench import speed
 
 ROUNDS, SECONDS, THREADS = 7, 1.0, 3
@@ -38,7 +38,6 @@ TARGETS: dict[str, float | None] = {
     "dcgan-k2": None,
     "dcgan-smooth": None,
 }
-SEEDS = 5
 KEPT = FOLDER / "gpu.json"
 
 
@@ -75,19 +74,19 @@ def on_cpu() -> list[dict[str, Any]]:
 
 def seeds() -> list[dict[str, Any]]:
     """Runs of quick on the GPU, one for each row of the CPU, and what they are worth."""
+    steps = [row["steps"] for row in on_cpu()]
     with tempfile.TemporaryDirectory() as folder:
 
         def measure(seed: int) -> dict[str, Any]:
-            run, steps = Path(folder) / str(seed), on_cpu()[seed]["steps"]
-            told = ("--data", "mnist", "--seed", str(seed), "--steps", str(steps), "--device", "cuda", "-q")
+            run = Path(folder) / str(seed)
+            told = ("--data", "mnist", "--seed", str(seed), "--steps", str(steps[seed]), "--device", "cuda", "-q")
             zerosum(THREADS, "train", "quick", *told, "--out", str(run))
-            end = results.events(run)[-1]
             judged = json.loads(zerosum(THREADS, "eval", str(run), "-n", "10000", "--json", "--metric", "fid"))
-            fid = quality.kept(judged, results.events(run))["figures"]["fid"]
-            return {"seed": seed, "images": end["images"], "seconds": end["seconds"], "fid": fid}
+            found = quality.kept(judged, results.events(run))
+            return {"seed": seed, "images": found["images"], "fid": found["figures"]["fid"]}
 
-        with ThreadPoolExecutor(SEEDS) as pool:
-            return list(pool.map(measure, range(SEEDS)))
+        with ThreadPoolExecutor(len(steps)) as pool:
+            return list(pool.map(measure, range(len(steps))))
 
 
 def section(about: dict[str, Any]) -> list[str]:
@@ -100,25 +99,16 @@ def section(about: dict[str, Any]) -> list[str]:
         "own, warm-up excluded. The plain loop is the same as above, its data on the GPU; both have TF32 in "
         "convolutions, zerosum in products too.",
         "",
-        "| recipe | zerosum | plain PyTorch loop | times as fast | goal |",
-        "|---|---|---|---|---|",
+        *table(about["races"], TARGETS),
     ]
-    for name, race in about["races"].items():
-        ours, plain = (rates(race["results"][kind]["rates"]) for kind in ("zerosum", "plain"))
-        goal = TARGETS[name]
-        lines.append(f"| `{name}` | {ours} | {plain} | {race['times_plain']:.2f} | {'' if goal is None else goal} |")
     if found := about.get("quality"):
         here, there = [one["fid"] for one in found], [line["figures"]["fid"] for line in on_cpu()]
         lines += [
             "",
-            f"Quality: `quick` after {found[0]['images']:,} images of MNIST, {len(found)} seeds: Frechet distance "
-            f"{spread(here)} on the GPU and {spread(there)} on two cores of a CPU.",
+            f"Quality: `quick` after {found[0]['images']:,} images of MNIST: Frechet distance {cell(here)} on the GPU "
+            f"and {cell(there)} on two cores of a CPU (mean, standard deviation and number of seeds).",
         ]
     return lines
-
-
-def spread(values: list[float]) -> str:
-    return f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}"
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import json
 import os
 import statistics
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -87,18 +87,25 @@ def section(about: dict[str, Any]) -> list[str]:
         "tutorials write, with the recipe's networks, batch and order of updates (`zerosum/bench/plain.py`); data lie "
         "in memory for both. In float64 both have the same weights after twenty steps (`tests/bench`).",
         "",
-        "| recipe | zerosum | plain PyTorch loop | times as fast | goal |",
-        "|---|---|---|---|---|",
+        *table(about["races"], TARGETS),
     ]
-    for name, race in about["races"].items():
-        ours, plain = (rates(race["results"][kind]["rates"]) for kind in ("zerosum", "plain"))
-        lines.append(f"| `{name}` | {ours} | {plain} | {race['times_plain']:.2f} | {TARGETS[name]:g} |")
     lite = about["races"].get("dcgan-lite", {})
     if lite.get("times_keras"):
         keras = rates(lite["results"]["keras"]["rates"])
         lines += ["", f"The tutorial's Keras script of `dcgan-lite`: {keras} images a second; zerosum is "]
         lines[-1] += f"{lite['times_keras']:.2f} times as fast (goal: 3.5)."
     return lines + limits(about) + operators(about.get("operators", [])) + chores(about.get("chores", []))
+
+
+def table(races: dict[str, Any], targets: Mapping[str, float | None]) -> list[str]:
+    """A row for each race, with its goal where it has one."""
+    lines = ["| recipe | zerosum | plain PyTorch loop | times as fast | goal |", "|---|---|---|---|---|"]
+    for name, race in races.items():
+        ours, plain = (rates(race["results"][kind]["rates"]) for kind in ("zerosum", "plain"))
+        goal = targets[name]
+        shown = "" if goal is None else f"{goal:g}"
+        lines.append(f"| `{name}` | {ours} | {plain} | {race['times_plain']:.2f} | {shown} |")
+    return lines
 
 
 def rates(turns: list[float]) -> str:

@@ -15,7 +15,7 @@ import torch
 from zerosum import recipes
 from zerosum.api.assemble import assemble, settle
 from zerosum.cli import main
-from zerosum.data import Dataset, open_dataset
+from zerosum.data import open_dataset
 from zerosum.engine.engine import Device, Engine, Precision
 from zerosum.engine.plan import Plan
 from zerosum.engine.training import Training
@@ -31,20 +31,20 @@ CASES: dict[str, dict[str, object]] = {
     "quick": {"batch": 16, "penalty_every": 3, "ema": 0.9},  # a penalty now and then, and classes
     "wgan-gp": {"batch": 8},
 }
-PLAYED_AS_USUAL = {"began", "discogan", "cyclegan", "pix2pix", "pix2pixhd", "progan", "srgan", "stargan"}
-PLAYED_AS_USUAL |= {"stylegan", "stylegan2", "wgan"}  # games whose rounds are not alike, and RMSprop
-
-
-@pytest.fixture(scope="module")
-def digits() -> Dataset:
-    return open_dataset("digits")
 
 
 def training(name: str, device: Device, precision: Precision = "64-true", **told: object) -> Training:
     recipe = recipes.recipe(name).override({"steps": STEPS, **told})
-    data = open_dataset("digits", size=recipe.size, sizes=recipe.sizes, channels=recipe.channels)
+    source = "ring" if recipe.kind == "points" else "digits"
+    data = open_dataset(source, size=recipe.size, sizes=recipe.sizes, channels=recipe.channels)
     recipe = settle(recipe, data)
     return assemble(recipe, data, Engine(device, precision), Plan.of(recipe, len(data.train)))
+
+
+def assert_captured(one: Training) -> None:
+    assert one.captures is not None
+    assert one.captures.refused is None
+    assert one.captures._graphs  # most rounds were replayed
 
 
 def round_rates(one: Training) -> None:
@@ -82,10 +82,7 @@ def test_a_gpu_learns_what_a_cpu_learns(name: str) -> None:
     for key, value in expected_ends.items():
         torch.testing.assert_close(ends[key], value, rtol=0, atol=1e-7, msg=lambda told, key=key: f"{key}: {told}")
     assert any(not torch.equal(begun[key], value) for key, value in ends.items())
-    if name not in PLAYED_AS_USUAL:
-        assert here.captures is not None
-        assert here.captures.refused is None
-        assert here.captures._graphs  # most rounds were replayed
+    assert_captured(here)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -95,9 +92,7 @@ def test_a_graph_does_what_a_played_round_does_in_single_precision(name: str) ->
     for step in range(1, STEPS + 1):
         one.take_step(observe=step % 5 == 0)
     one.settle()
-    assert one.captures is not None
-    assert one.captures.refused is None
-    assert one.captures._graphs
+    assert_captured(one)
 
 
 def test_no_step_waits_for_the_gpu() -> None:
@@ -134,15 +129,7 @@ def noise_recipes() -> list[str]:
 def test_every_recipe_takes_steps_on_a_gpu(name: str) -> None:
     recipe = recipes.recipe(name)
     size = {"size": 32} if recipe.size is None and 32 in (recipe.sizes or ()) else {}
-    recipe = recipe.override({"steps": 12, "batch": 4, **size})
-    data = open_dataset(
-        "ring" if recipe.kind == "points" else "digits",
-        size=recipe.size,
-        sizes=recipe.sizes,
-        channels=recipe.channels,
-    )
-    recipe = settle(recipe, data)
-    one = assemble(recipe, data, Engine("cuda"), Plan.of(recipe, len(data.train)))
+    one = training(name, "cuda", "32-true", steps=12, batch=4, **size)
     for step in range(1, 13):
         one.take_step(observe=step % 2 == 0)
     one.settle()  # every term of every step is finite

@@ -9,7 +9,7 @@ that does not do the same is not used.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, Protocol
 
 import torch
@@ -195,12 +195,16 @@ def _restore(state: State, values: State) -> None:
 
 def _same(mine: list[Tensor], before: list[Tensor], after: list[Tensor]) -> bool:
     """Whether a round that leads from before to mine does what one does that leads to after."""
-    change, rounding = _distance(after, before), 1e-6 * _distance(after, [torch.zeros_like(value) for value in after])
-    return _distance(mine, after) <= CLOSE * change + rounding
+    allowed = CLOSE * _norm(_differences(after, before)) + 1e-6 * _norm(after)
+    return _norm(_differences(mine, after)) <= allowed
+
+
+def _differences(some: list[Tensor], others: list[Tensor]) -> Iterator[Tensor]:
+    return (a.double() - b.double() for a, b in zip(some, others, strict=True))
 
 
 @torch.no_grad()
-def _distance(some: list[Tensor], others: list[Tensor]) -> float:
-    """The norm of the difference; inf where one is not finite."""
-    found = sum(float((a.double() - b.double()).square().sum()) for a, b in zip(some, others, strict=True))
+def _norm(tensors: Iterable[Tensor]) -> float:
+    """Of all of them together; inf where one is not finite."""
+    found = float(sum(tensor.double().square().sum() for tensor in tensors))
     return math.sqrt(found) if math.isfinite(found) else math.inf

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zerosum.networks.adjoint import Pair, Way, channels_last, forward, to_input
-from zerosum.networks.paths import folds_on_gpu, helps, takes_own_path
+from zerosum.networks.paths import folds_on_gpu, gpu_folds, helps, takes_own_path
 from zerosum.networks.product import linear
 
 FEW = 4  # channels that leave at least half of a vector of eight empty
@@ -129,9 +129,12 @@ def spread(x: Tensor, weight: Tensor, *, stride: int) -> Tensor:
 
 def folded(network: nn.Module, device: torch.device, *, autocast: bool) -> list[str]:
     """The names of a network's layers that take the path of this file on that device."""
-    if not helps(device, autocast=autocast) and (device.type != "cuda" or autocast):
+    if helps(device, autocast=autocast):
+        wanted = "folds"
+    elif gpu_folds(device, autocast=autocast):
+        wanted = "folds_on_gpu"
+    else:
         return []
-    wanted = "folds" if device.type == "cpu" else "folds_on_gpu"
     return [name for name, layer in network.named_modules() if getattr(layer, wanted, False)]
 
 

@@ -21,9 +21,14 @@ def takes_own_path(input: Tensor) -> bool:
     return _wanted and helps(input.device, autocast=torch.is_autocast_enabled("cpu"))
 
 
+def gpu_folds(device: torch.device, *, autocast: bool) -> bool:
+    """Whether this is a GPU in its own precision, where large kernels to few channels are folded."""
+    return device.type == "cuda" and not autocast
+
+
 def folds_on_gpu(input: Tensor) -> bool:
-    """Whether this is a GPU's input in single precision or more, where large kernels to few channels are folded."""
-    return _wanted and input.is_cuda and not torch.is_autocast_enabled("cuda")
+    """Whether such kernels are folded with this input."""
+    return _wanted and gpu_folds(input.device, autocast=torch.is_autocast_enabled("cuda"))
 
 
 @contextmanager
