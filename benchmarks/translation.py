@@ -15,31 +15,27 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 import quality
 import results
+import tasks
 from results import ROOT, begin_or_finish, machine, zerosum
 from zerosum import api
 from zerosum.data import open_dataset
 from zerosum.data.transforms import fit
 from zerosum.metrics.features import FEATURES
 
-RUNS, TASKS = ROOT / "runs" / "translation", ROOT / "runs" / "tasks"
+RUNS = ROOT / "runs" / "translation"
 LINES = ROOT / "docs" / "results" / "translation.jsonl"
 FRAGMENT = LINES.with_suffix(".md")
 Bytes = npt.NDArray[np.uint8]
-TRAIN, TEST = 12_000, 1_000  # digits of a task
-COLOURS = {"blue": (90, 90, 255), "green": (60, 255, 60), "red": (255, 60, 60), "yellow": (255, 230, 50)}
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,7 @@ class Row:
 
 
 STREETS, FLOWERS = "pairs:$ZEROSUM_DATA/pairs/camvid128.tar", "unpaired:$ZEROSUM_DATA/unpaired/daisy2sunflower128.tar"
-FACES = "upscale:folder:$ZEROSUM_DATA/faces/anime64.tar"
+FACES = f"upscale:folder:{tasks.FACES}"
 SMALL = "--size 64 --set width=32 --batch 4"
 DIGITS = "--size 28 --set width=16 --set flip=false"
 PAIRED = ("l1", "psnr", "ssim", "swd", "fid")
@@ -97,7 +93,7 @@ def main() -> None:
 def measure(row: Row, threads: int) -> dict[str, Any]:
     """Train a row and judge it: its line."""
     print(row.name, flush=True)
-    run, source = RUNS / row.name, data(row.task)
+    run, source = RUNS / row.name, tasks.source(row.task)
     command = (row.recipe, "--data", source, *row.told.split(), "--minutes", f"{row.minutes:g}")
     begin_or_finish(run, threads, *command)
     judge = [part for metric in row.metrics for part in ("--metric", metric)]
@@ -120,52 +116,6 @@ def measure(row: Row, threads: int) -> dict[str, Any]:
     }
 
 
-def data(task: str) -> str:
-    """The source that a task is, made now where it is not there yet."""
-    kind, _, name = task.partition(":")
-    makers = {"inverted": inverted, "colours": coloured}
-    if name not in makers:
-        return os.path.expandvars(task)
-    folder = TASKS / name
-    if not folder.exists():
-        beside = folder.with_name(f".{name}")
-        shutil.rmtree(beside, ignore_errors=True)
-        for path, image in makers[name]():
-            (beside / path).parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(image).save(beside / path)
-        beside.rename(folder)
-    return f"{kind}:{folder}"
-
-
-def digits() -> Iterator[tuple[str, int, int, Bytes]]:
-    """MNIST's digits for a task, in an order by chance: the split, a number, the class and the image (28, 28)."""
-    mnist = open_dataset("mnist")
-    for split, part, count in (("train", mnist.train, TRAIN), ("test", mnist.held_out, TEST)):
-        assert part.labels is not None
-        for number, row in enumerate(np.random.default_rng(0).permutation(len(part))[:count]):
-            yield split, number, int(part.labels[row]), np.asarray(part.samples[row, :, :, 0])
-
-
-def inverted() -> Iterator[tuple[str, Bytes]]:
-    """A: digits. B: other digits, inverted. The right answer is 255 minus the image."""
-    for split, number, label, image in digits():
-        side = "AB"[number % 2]
-        yield f"{split}{side}/{label}-{number:05d}.png", 255 - image if side == "B" else image
-
-
-def coloured() -> Iterator[tuple[str, Bytes]]:
-    """Digits in four colours, each in one of them. The right answer is the same digit in the colour asked for."""
-    for split, number, label, image in digits():
-        if split == "train":
-            name = sorted(COLOURS)[number % len(COLOURS)]
-            yield f"{name}/{label}-{number:05d}.png", dyed(image, name)
-
-
-def dyed(image: Bytes, name: str) -> Bytes:
-    """(28, 28) in that colour, (28, 28, 3)."""
-    return (image[:, :, None] / 255 * np.array(COLOURS[name])).round().astype(np.uint8)
-
-
 def answers(run: Path, task: str) -> dict[str, float]:
     """Of test digits led into every other domain: the shares that keep their digit and that are of the domain asked
     for, and the mean absolute error to the right answer; of real digits of the domain, the share that digits-net reads.
@@ -173,14 +123,14 @@ def answers(run: Path, task: str) -> dict[str, float]:
     generator = api.load(run, "last")
     size, channels = generator.domain.size, generator.domain.channels
     inverse = ":inverted" in task
-    names = ("A", "B") if inverse else tuple(sorted(COLOURS))
+    names = ("A", "B") if inverse else tuple(sorted(tasks.COLOURS))
     shown = {name: [] for name in names}
     labels = []
-    for split, _, label, image in digits():
+    for split, _, label, image in tasks.digits():
         if split == "test":
             labels.append(label)
             for name in names:
-                one = dyed(image, name) if not inverse else (255 - image if name == "B" else image)
+                one = tasks.dyed(image, name) if not inverse else (255 - image if name == "B" else image)
                 shown[name].append(one)
     as_seen = {name: fit(np.stack(x).reshape(len(x), 28, 28, -1), size, channels) for name, x in shown.items()}
     return compared(generator, as_seen, labels)

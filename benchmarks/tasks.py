@@ -1,0 +1,99 @@
+"""Data made of real images for a benchmark: a folder in runs/tasks, made when it is first asked for.
+
+`inverted` and `colours` are of MNIST, and the right answer is known; `hair` is the anime faces in a folder for each
+colour of hair, as measured.
+"""
+
+from __future__ import annotations
+
+import colorsys
+import io
+import os
+import shutil
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from results import ROOT
+from zerosum.data import open_dataset
+
+TASKS = ROOT / "runs" / "tasks"
+Bytes = npt.NDArray[np.uint8]
+TRAIN, TEST = 12_000, 1_000  # digits of a task
+COLOURS = {"blue": (90, 90, 255), "green": (60, 255, 60), "red": (255, 60, 60), "yellow": (255, 230, 50)}
+FACES = "$ZEROSUM_DATA/faces/anime64.tar"
+
+
+def source(task: str) -> str:
+    """The source that a task such as unpaired:inverted is; one that is none of these keeps its name."""
+    kind, _, name = task.partition(":")
+    if name not in MAKERS:
+        return os.path.expandvars(task)
+    folder = TASKS / name
+    if not folder.exists():
+        beside = folder.with_name(f".{name}")
+        shutil.rmtree(beside, ignore_errors=True)
+        for path, image in MAKERS[name]():
+            (beside / path).parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(beside / path)
+        beside.rename(folder)
+    return f"{kind}:{folder}"
+
+
+def digits() -> Iterator[tuple[str, int, int, Bytes]]:
+    """MNIST's digits for a task, in an order by chance: the split, a number, the class and the image (28, 28)."""
+    mnist = open_dataset("mnist")
+    for split, part, count in (("train", mnist.train, TRAIN), ("test", mnist.held_out, TEST)):
+        assert part.labels is not None
+        for number, row in enumerate(np.random.default_rng(0).permutation(len(part))[:count]):
+            yield split, number, int(part.labels[row]), np.asarray(part.samples[row, :, :, 0])
+
+
+def inverted() -> Iterator[tuple[str, Bytes]]:
+    """A: digits. B: other digits, inverted. The right answer is 255 minus the image."""
+    for split, number, label, image in digits():
+        side = "AB"[number % 2]
+        yield f"{split}{side}/{label}-{number:05d}.png", 255 - image if side == "B" else image
+
+
+def coloured() -> Iterator[tuple[str, Bytes]]:
+    """Digits in four colours, each in one of them. The right answer is the same digit in the colour asked for."""
+    for split, number, label, image in digits():
+        if split == "train":
+            name = sorted(COLOURS)[number % len(COLOURS)]
+            yield f"{name}/{label}-{number:05d}.png", dyed(image, name)
+
+
+def dyed(image: Bytes, name: str) -> Bytes:
+    """(28, 28) in that colour, (28, 28, 3)."""
+    return (image[:, :, None] / 255 * np.array(COLOURS[name])).round().astype(np.uint8)
+
+
+def hair() -> Iterator[tuple[str, Bytes]]:
+    """The anime faces by the colour of their hair."""
+    with tarfile.open(os.path.expandvars(FACES)) as archive:
+        for member in archive:
+            if member.isfile() and (file := archive.extractfile(member)) is not None:
+                image = np.asarray(Image.open(io.BytesIO(file.read())).convert("RGB"))
+                yield f"{colour_of_hair(image)}/{Path(member.name).stem}.png", image
+
+
+def colour_of_hair(image: Bytes) -> str:
+    """By the middle colour (64, 64, 3) of a strip below the upper edge."""
+    red, green, blue = np.median(image[2:14, 18:46].reshape(-1, 3), axis=0) / 255
+    hue, saturation, value = colorsys.rgb_to_hsv(red, green, blue)
+    degrees = 360 * hue
+    if value < 0.4:
+        return "dark"
+    if saturation < 0.15:
+        return "pale"
+    if degrees < 70 or degrees >= 330:
+        return "blond" if degrees < 70 and value > 0.75 else "brown-red"
+    return "green-blue" if degrees < 260 else "violet"
+
+
+MAKERS: dict[str, Callable[[], Iterator[tuple[str, Bytes]]]] = {"inverted": inverted, "colours": coloured, "hair": hair}
