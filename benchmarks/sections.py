@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "benchmarks"
-ORDER = ("speed", "speed-avx2", "gpu", "quality", "costs", "few", "growth", "logging", "watch")
+ORDER = ("speed", "speed-avx2", "gpu", "quality", "costs", "public", "few", "growth", "logging", "watch")
 
 
 def write_section(name: str, about: dict[str, Any], lines: list[str]) -> None:

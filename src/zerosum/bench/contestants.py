@@ -64,8 +64,7 @@ def images(recipe: Recipe, data: Dataset) -> Tensor:
 class Ours:
     """A training of zerosum, seen and read from the device as often as it is when it writes its log."""
 
-    def __init__(self, name: str, device: Device) -> None:
-        recipe, data = task(name)
+    def __init__(self, recipe: Recipe, data: Dataset, device: Device = "cpu") -> None:
         self.training = assemble(recipe, data, Engine(device), Plan.of(recipe, len(data.train)))
         self.batch: float = recipe.batch
 
@@ -197,7 +196,7 @@ def enter(kind: str, name: str, device: Device, threads: int) -> Contestant:
     if kind == "plain":
         return Tutorial(name, Engine(device).device.type)
     assert kind == "zerosum"
-    return Ours(name, device)
+    return Ours(*task(name), device)
 
 
 def main() -> None:
@@ -210,12 +209,17 @@ def main() -> None:
     told = parser.parse_args()
     torch.set_num_threads(told.threads)
     runner = enter(told.kind, told.recipe, told.device, told.threads)
-    say(f"{runner.batch!r} {getattr(runner, 'name', told.recipe)}")
+    answer(runner, getattr(runner, "name", told.recipe))
+
+
+def answer(runner: Contestant, about: str) -> None:
+    """Say who it is, then take the steps that standard input asks for and say what they took."""
+    say(f"{runner.batch!r} {about}")
     for line in sys.stdin:
         began = time.perf_counter()
         for _ in range(int(line)):
             runner.step()
-        if told.device.startswith("cuda"):
+        if torch.cuda.is_available():
             torch.cuda.synchronize()
         say(repr(time.perf_counter() - began))
 

@@ -6,7 +6,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from zerosum.errors import ZerosumError
@@ -39,9 +39,8 @@ def environment(threads: int) -> dict[str, str]:
 class Runner:
     """A contestant in its own process, waiting for its turn."""
 
-    def __init__(self, kind: str, recipe: str, *, device: str, threads: int) -> None:
-        command = [sys.executable, "-m", "zerosum.bench.contestants", kind, "--recipe", recipe]
-        command += ["--device", device, "--threads", str(threads)]
+    def __init__(self, kind: str, command: Sequence[str], threads: int) -> None:
+        """command: what answers as `zerosum.bench.contestants` does."""
         self.process = subprocess.Popen(
             command, env=environment(threads), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
@@ -81,9 +80,18 @@ def race(
     kinds: Sequence[str], recipe: str, *, rounds: int, seconds: float, device: str = "cpu", threads: int = 1
 ) -> dict[str, Result]:
     """Each kind's result after so many rounds; in each, everybody has a turn of about that many seconds."""
+    common = ["--recipe", recipe, "--device", device, "--threads", str(threads)]
+    commands = {kind: [sys.executable, "-m", "zerosum.bench.contestants", kind, *common] for kind in kinds}
+    return race_of(commands, rounds=rounds, seconds=seconds, threads=threads)
+
+
+def race_of(
+    commands: Mapping[str, Sequence[str]], *, rounds: int, seconds: float, threads: int = 1
+) -> dict[str, Result]:
+    """The same between any programs that answer as the contestants do."""
     runners: list[Runner] = []
     try:
-        runners.extend(Runner(kind, recipe, device=device, threads=threads) for kind in kinds)
+        runners.extend(Runner(kind, command, threads) for kind, command in commands.items())
         for runner in runners:
             runner.warm_up(seconds)
         for number in range(rounds):
