@@ -92,10 +92,10 @@ def operators(recipe: str, threads: int, most: int = 15) -> list[dict[str, Any]]
     import torch
     from torch.profiler import ProfilerActivity, profile
 
-    from zerosum.bench.contestants import Ours
+    from zerosum.bench.contestants import Ours, task
 
     torch.set_num_threads(threads)
-    ours = Ours(recipe, "cpu")
+    ours = Ours(*task(recipe))
     for _ in range(3):
         ours.step()
     with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as seen:

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from zerosum.errors import UserError
 from zerosum.networks.adjoint import channels_last
 from zerosum.networks.convolution import Conv2d, ConvTranspose2d
+from zerosum.networks.instance import instance_norm
 from zerosum.networks.product import Linear
 from zerosum.types import Domain
 
@@ -217,6 +218,9 @@ class InstanceNorm(nn.GroupNorm):
 
     def __init__(self, features: int, *, affine: bool = False) -> None:
         super().__init__(features, features, affine=affine)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return instance_norm(input, self.weight, self.bias, self.eps)
 
 
 class Maxout(Linear):
