@@ -151,6 +151,7 @@ class Recipe:
     stages: tuple[Stage, ...] = ()
     pace: Annotated[float, Field(gt=0)] = 1.0  # every stage is this many times as long
     schedule: Literal["constant", "linear", "cosine"] = "constant"  # of lr over the horizon, down to zero
+    lr_images: Positive | None = None  # after so many images rates also fall by the root of how many times more it is
     ema: Decay = 0.0  # of G, per step; 0 turns it off
     ema_ramp: bool = False  # the decay is min(ema, (1 + step) / (10 + step))
 

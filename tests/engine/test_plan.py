@@ -81,6 +81,19 @@ def test_linear_falls_by_the_same_at_each_step() -> None:
     assert [plan.lr_factor(step, run) for step in (1, 6, 10)] == pytest.approx([1.0, 0.5, 0.1])
 
 
+def test_after_some_images_rates_fall_by_an_inverse_root_beside_any_schedule() -> None:
+    run = recipe(steps=100, batch=10, lr_images=200)
+    plan = Plan.of(run, 1000)
+    assert [plan.lr_factor(step, run) for step in (1, 21, 81)] == pytest.approx([1.0, 1.0, 0.5])
+    falling = recipe(steps=100, batch=10, lr_images=200, schedule="linear")
+    assert Plan.of(falling, 1000).lr_factor(81, falling) == pytest.approx(0.5 * 0.2)
+    endless = recipe(minutes=2, batch=10, lr_images=200, schedule="cosine")
+    assert Plan.of(endless, 1000).lr_factor(81, endless) == pytest.approx(0.5)
+    assert plan.until(1000).lr_factor(21, run) == 1.0
+    begun = Plan.of(run, 1000, begins=5, images_before=800)
+    assert begun.lr_factor(6, run) == pytest.approx(0.5)
+
+
 def test_a_run_in_minutes_has_no_horizon_at_first_and_full_rates() -> None:
     run = recipe(minutes=2, schedule="cosine")
     plan = Plan.of(run, 1000)

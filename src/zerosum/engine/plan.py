@@ -122,14 +122,15 @@ class Plan:
         return max((leg for leg in self.legs if leg.after < step), key=lambda leg: leg.after, default=self.legs[0])
 
     def lr_factor(self, step: int, recipe: Recipe) -> float:
-        """What step `step` multiplies every learning rate by; 1 while the horizon is unknown."""
+        """What step `step` multiplies every learning rate by; without a schedule while the horizon is unknown."""
+        seen = self.images_before + self.images(step - 1)
+        factor = 1.0 if recipe.lr_images is None else min(1.0, math.sqrt(recipe.lr_images / max(1, seen)))
         if recipe.schedule == "constant" or self.steps is None:
-            return 1.0
-        seen, horizon = (self.images_before + self.images(at) for at in (step - 1, self.steps))
-        progress = min(1.0, seen / max(1, horizon))
+            return factor
+        progress = min(1.0, seen / max(1, self.images_before + self.images(self.steps)))
         if recipe.schedule == "linear":
-            return 1.0 - progress
-        return 0.5 * (1.0 + math.cos(math.pi * progress))
+            return factor * (1.0 - progress)
+        return factor * 0.5 * (1.0 + math.cos(math.pi * progress))
 
     def epoch_ends(self, step: int) -> bool:
         """Whether an epoch of the current leg ends with this step."""

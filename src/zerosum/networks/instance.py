@@ -47,7 +47,7 @@ class _InstanceNorm(torch.autograd.Function):
         sums, products = given.sum(1), (given * values).sum(1)
         along = (products - sums * mean) * scale  # of the gradient with the normed values, (N, C)
         by_x = _by_x(given, values, sums, along, mean, scale, weight) if wanted[0] else None
-        by_x = None if by_x is None else by_x.unflatten(1, x.shape[2:]).permute(0, 3, 1, 2)
+        by_x = None if by_x is None else by_x.view(len(x), *x.shape[2:], -1).permute(0, 3, 1, 2)
         return by_x, along.sum(0) if wanted[1] else None, sums.sum(0) if wanted[2] else None, None
 
 

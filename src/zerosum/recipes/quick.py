@@ -11,6 +11,7 @@ RECIPE = Recipe(
         "Small steps at a high rate decide on a CPU: batch 64 at 4e-3 is far ahead of batch 128 at 1e-3 after the same "
         "time. Twice that rate is as good on digits, and bad on 64x64 faces.",
         "The learning rate falls to zero over the run (cosine), so a run needs to know its length: two minutes.",
+        "After 500,000 images it also falls by an inverse square root: kept near 4e-3 beyond 700,000, D goes blind.",
         "Where the data has classes both networks use them, and the two of a pair are of one class: that helps more "
         "than anything else. `--set classes=ignored` trains without.",
     ),
@@ -25,6 +26,7 @@ RECIPE = Recipe(
     batch=64,
     minutes=2,
     schedule="cosine",
+    lr_images=500_000,
     ema=0.995,
     grid_steps=250,
     grid_epochs=None,
