@@ -24,9 +24,11 @@ def judged(events: list[dict[str, Any]], recipe: dict[str, Any]) -> Watch:
     return replay(events, recipe)
 
 
+LEVEL = (100.0, 30.0, 20.0, 21.0, 20.5, 21.0, 20.8)
+WORSE = (100.0, 30.0, 20.0, 21.0, 24.0, 27.0, 30.0, 33.0)
 SIGNS: list[tuple[str, dict[str, Any]]] = [
     ("learning", {"scores": FALLING}),
-    ("balanced", {"scores": (100.0, 30.0, 20.0, 21.0, 20.5, 21.0, 20.8)}),
+    ("balanced", {"scores": LEVEL}),
     ("D winning", {"steps": {"acc_real": 1.0, "acc_fake": 0.99, "separation": 6.0}, "scores": STUCK}),
     # Samples that look alike because D was sure before G had learned anything; and one flat image, which is a collapse.
     ("D winning", {"steps": SURE, "exams": {"spread": 0.1, "nearest": 0.15, "reach": 0.3}, "scores": STUCK}),
@@ -35,6 +37,8 @@ SIGNS: list[tuple[str, dict[str, Any]]] = [
     ("G winning", {"steps": {"acc_real": 0.3, "acc_fake": 0.2, "separation": -1.0}, "scores": STUCK}),
     ("G winning", {"steps": {"grad_norm": {"D": None, "G": 1.0}}, "scores": STUCK}),
     ("G winning", {"steps": {"lr": {"D": 0.0, "G": 2e-4}}, "scores": STUCK}),
+    ("G winning", {"steps": {"acc_real": 0.5, "acc_fake": 0.5, "separation": 0.01}, "scores": WORSE}),
+    ("balanced", {"steps": {"acc_real": 0.5, "acc_fake": 0.5, "separation": 0.01}, "scores": LEVEL}),
     ("mode collapse", {"exams": {"spread": 0.05, "nearest": 0.01}, "scores": STUCK}),
     ("mode collapse", {"exams": {"spread": 0.8, "nearest": 0.02}, "scores": STUCK}),
     (

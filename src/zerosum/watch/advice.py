@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from zerosum.spec import SANE_RATES, lowered
-from zerosum.watch.rules import STUCK, Finding
+from zerosum.watch.rules import STUCK, Finding, gone_blind
 from zerosum.watch.signals import Signals
 from zerosum.watch.verdict import Advice
 
@@ -66,6 +66,9 @@ def _d_winning(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advic
 def _g_winning(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
     if "D" in now.silent:
         yield Advice("wake.D", f"zerosum resume RUN --from start --set D.frozen=false{_awake(recipe, 'D')}")
+        return
+    if gone_blind(now):
+        yield Advice("lower.both", _branch(now, _rates(recipe, 0.25)))
         return
     yield Advice("lower.G", _branch(now, f"--set G.lr={_lr(recipe, 'G') / 4:.2g}"))
     if _game(recipe, "d_every", 1) > 1:

@@ -21,6 +21,7 @@ SURE_OF_ALL = 0.97  # D's accuracy on both sides: it tells nearly all apart
 FAR_APART = 3.5  # separation, in deviations, that goes with it: 96% right on both sides
 FALLEN = 1e-3  # of G's gradient at the beginning: nothing is left to learn from
 REVERSED = -0.3  # separation: D takes fakes for more real than real images
+BLIND = 0.05  # separation, either way: D tells nothing, which is well as long as the score is
 NO_BETTER = 0.9  # both accuracies together: worse than guessing
 SAME = 0.3  # spread of the samples, of that of real ones
 REPEATED = 0.2  # the distance to the nearest other sample, of that among real ones
@@ -146,12 +147,17 @@ def d_winning(now: Signals) -> Finding | None:
 
 
 def g_winning(now: Signals) -> Finding | None:
-    """D takes fakes for real ones more than real ones, or is worse than guessing."""
+    """D takes fakes for real ones more than real ones, is worse than guessing, or is blind while images get worse."""
     if improving(now):
         return None
-    if now.separation < REVERSED or now.acc_real + now.acc_fake < NO_BETTER:
+    if now.separation < REVERSED or now.acc_real + now.acc_fake < NO_BETTER or gone_blind(now):
         return Finding("G winning", (*outputs(now), *score(now)))
     return None
+
+
+def gone_blind(now: Signals) -> bool:
+    """Whether D tells nothing any more, although images are worse than they were."""
+    return abs(now.separation) < BLIND and now.progress.count >= MANY and now.progress.lost > LOSING
 
 
 def oscillating(now: Signals) -> Finding | None:
