@@ -2,6 +2,7 @@
 
     python benchmarks/time_to_quality.py --speeds    how many images each makes in a second (after benchmarks/speed.py)
     python benchmarks/time_to_quality.py             every row that is not there yet, one after the other
+    python benchmarks/time_to_quality.py --real      what real training images get by the same judge
     python benchmarks/time_to_quality.py --table     no training: the section from the rows that are there
 
 The speeds are measured on a machine with two cores that does nothing else: of `quick` in a run as a user would start
@@ -23,15 +24,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import peers
 import quality
 import results
 from results import begin_or_finish, machine, zerosum
 from sections import FOLDER, write_section
 from zerosum import recipes
+from zerosum.data import open_dataset
 
 THREADS = 2  # of the speeds
-KEPT, SPEEDS = FOLDER / "quality.jsonl", FOLDER / "speeds.json"
+KEPT, SPEEDS, REAL = (FOLDER / name for name in ("quality.jsonl", "speeds.json", "real.json"))
+SAMPLES = 10_000
 GOALS = {2: 2, 10: 3, 30: 5}  # minutes: the part of the best peer's distance after 30 that quick's should be
 PEERS = ("mlp", "dcgan-lite", "dcgan-smooth")
 
@@ -64,6 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="*", help="such as quick-2-0 or mlp")
     parser.add_argument("--speeds", action="store_true")
+    parser.add_argument("--real", action="store_true")
     parser.add_argument("--table", action="store_true", help="only write the section")
     parser.add_argument("--threads", type=int, default=1)
     told = parser.parse_args()
@@ -72,7 +78,9 @@ def main() -> None:
         parser.error(f"no run {', '.join(sorted(unknown))}; there are {', '.join(sorted({row.run for row in rows}))}")
     if told.speeds:
         measure_speeds()
-    for row in () if told.table or told.speeds else rows:
+    if told.real:
+        judge_real()
+    for row in () if told.table or told.speeds or told.real else rows:
         done = {(line["name"], line["minutes"]) for line in quality.lines(KEPT)}
         if (not told.runs or row.run in told.runs) and (row.run, row.minutes) not in done:
             quality.keep(measure(row, told.threads), KEPT)
@@ -93,6 +101,21 @@ def measure_speeds() -> None:
     SPEEDS.write_text(json.dumps({**about, "speeds": found}, indent=1) + "\n")
 
 
+def judge_real() -> None:
+    """Three draws of as many training images as runs are judged by: a run can't be asked for less than they have."""
+    train = open_dataset("mnist").train
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in range(3):
+            rows = np.sort(np.random.default_rng(seed).permutation(len(train))[:SAMPLES])
+            np.savez(f"{folder}/real.npz", images=np.asarray(train.samples[rows]))
+            told = json.loads(
+                zerosum(THREADS, "eval", f"{folder}/real.npz", "--against", "mnist", "--metric", "fid", "--json")
+            )
+            found.append(next(figure["value"] for figure in told["figures"] if figure["name"] == "fid"))
+    REAL.write_text(json.dumps({"samples": SAMPLES, "fid": found}, indent=1) + "\n")
+
+
 def measure(row: Row, threads: int) -> dict[str, Any]:
     """Train a run to that length, or go on with it, and judge it: its line."""
     print(row.run, row.minutes, flush=True)
@@ -101,7 +124,7 @@ def measure(row: Row, threads: int) -> dict[str, Any]:
     begin_or_finish(run, threads, row.recipe, "--data", "mnist", "--seed", str(row.seed), "--steps", str(steps))
     if (left := steps - results.events(run)[-1]["step"]) > 0:
         zerosum(threads, "resume", str(run), "--steps", f"+{left}", "-q")
-    told = json.loads(zerosum(threads, "eval", str(run), "-n", "10000", "--json", "--metric", "fid"))
+    told = json.loads(zerosum(threads, "eval", str(run), "-n", str(SAMPLES), "--json", "--metric", "fid"))
     about = {"name": row.run, "recipe": row.recipe, "minutes": row.minutes, "machine": speeds["machine"]}
     return {**about, "steps": steps, **quality.kept(told, results.events(run))}
 
@@ -116,6 +139,8 @@ def write() -> None:
         by.setdefault(line["minutes"], []).append(line["figures"]["fid"])
     for name, marks in others.items():
         found[f"PyTorch-GAN's `{name}.py`"] = {mark["minutes"]: [mark["fid"]] for mark in marks}
+    if REAL.exists():
+        found["10,000 of the real training images"] = dict.fromkeys(GOALS, json.loads(REAL.read_text())["fid"])
     about = {"machine": lines[0]["machine"] if lines else machine(), "threads": THREADS, "found": found}
     write_section("quality", about, section(about))
 
@@ -137,7 +162,8 @@ def section(about: dict[str, Any]) -> list[str]:
     ]
     for name, by in found.items():
         lines.append(f"| {name} | {' | '.join(cell(by.get(minutes, [])) for minutes in GOALS)} |")
-    ends = {name: by[30][0] for name, by in found.items() if name != "`quick`" and 30 in by}
+    ends = {name: by[30][0] for name, by in found.items() if 30 in by and "`" in name}
+    ends.pop("`quick`", None)
     if ends and "`quick`" in found:
         best = min(ends, key=lambda name: ends[name])
         parts = [
