@@ -1,12 +1,14 @@
 """Data made of real images for a benchmark: a folder in runs/tasks, made when it is first asked for.
 
-`inverted` and `colours` are of MNIST, and the right answer is known; `hair` is the anime faces in a folder for each
-colour of hair, as measured.
+`inverted` and `colours` are of MNIST, and the right answer is known; `thickness` is MNIST in five ordered folders by
+the measured width of the strokes, in place of ages; `hair` is the anime faces in a folder for each colour of hair, as
+measured.
 """
 
 from __future__ import annotations
 
 import colorsys
+import functools
 import io
 import os
 import shutil
@@ -25,6 +27,7 @@ TASKS = ROOT / "runs" / "tasks"
 Bytes = npt.NDArray[np.uint8]
 TRAIN, TEST = 12_000, 1_000  # digits of a task
 COLOURS = {"blue": (90, 90, 255), "green": (60, 255, 60), "red": (255, 60, 60), "yellow": (255, 230, 50)}
+THICKNESS = ("1-fine", "2-thin", "3-middle", "4-thick", "5-heavy")
 FACES = "$ZEROSUM_DATA/faces/anime64.tar"
 
 
@@ -73,6 +76,37 @@ def dyed(image: Bytes, name: str) -> Bytes:
     return (image[:, :, None] / 255 * np.array(COLOURS[name])).round().astype(np.uint8)
 
 
+def by_thickness() -> Iterator[tuple[str, Bytes]]:
+    """Digits in five folders of as many digits each, from the finest strokes to the heaviest."""
+    edges = thickness_edges()
+    for split, number, label, image in digits():
+        if split == "train":
+            yield f"{THICKNESS[group_of(thickness(image), edges)]}/{label}-{number:05d}.png", image
+
+
+def thickness(image: Bytes) -> float:
+    """The mean width in pixels of the strokes of a bright image (H, W): twice the ink by the length of its edges.
+
+    That length is the total variation, which a blurred edge leaves as it is. A blank image has width 0.
+    """
+    ink = np.pad(image / 255, 1)
+    length = np.hypot(np.diff(ink, axis=0)[:, :-1], np.diff(ink, axis=1)[:-1]).sum()
+    return float(2 * ink.sum() / length) if length else 0.0
+
+
+@functools.cache
+def thickness_edges() -> tuple[float, ...]:
+    """The four widths between the five groups: quantiles of the digits to train on."""
+    widths = [thickness(image) for split, _, _, image in digits() if split == "train"]
+    shares = np.arange(1, len(THICKNESS)) / len(THICKNESS)
+    return tuple(float(edge) for edge in np.quantile(widths, shares))
+
+
+def group_of(width: float, edges: tuple[float, ...]) -> int:
+    """The number of the group, from 0, that a width lies in."""
+    return int(np.searchsorted(edges, width, side="right"))
+
+
 def hair() -> Iterator[tuple[str, Bytes]]:
     """The anime faces by the colour of their hair."""
     with tarfile.open(os.path.expandvars(FACES)) as archive:
@@ -96,4 +130,9 @@ def colour_of_hair(image: Bytes) -> str:
     return "green-blue" if degrees < 260 else "violet"
 
 
-MAKERS: dict[str, Callable[[], Iterator[tuple[str, Bytes]]]] = {"inverted": inverted, "colours": coloured, "hair": hair}
+MAKERS: dict[str, Callable[[], Iterator[tuple[str, Bytes]]]] = {
+    "inverted": inverted,
+    "colours": coloured,
+    "thickness": by_thickness,
+    "hair": hair,
+}

@@ -79,6 +79,11 @@ class Rules:
         return None
 
     @property
+    def recognises(self) -> str | None:
+        """The name of the feature network by which whoever uses the run tells who is shown; None for none."""
+        return None
+
+    @property
     def by_domain(self) -> bool:
         """Whether it asks for real samples of one class at a time."""
         return False
@@ -123,8 +128,8 @@ class Recipe:
     notes: tuple[str, ...] = ()  # what the source leaves open, and what was chosen
 
     data: str | None = "digits"  # None: the user must name a source
-    # What G makes an image of: z, its partner, the same one made small, an image of another class.
-    inputs: Literal["noise", "pairs", "small", "domains"] = "noise"
+    # What G makes an image of: z, its partner, the same one made small, an image of another class, the z of such a one.
+    inputs: Literal["noise", "pairs", "small", "domains", "codes"] = "noise"
     direction: Literal["A2B", "B2A"] = "A2B"  # which half of a pair G is given, and which it is to make
     jitter: Annotated[float, Field(ge=1, le=2)] = 1.0  # images are enlarged so many times and cropped at random
     kind: Literal["images", "points", "any"] = "images"

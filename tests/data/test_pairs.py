@@ -13,7 +13,7 @@ from PIL import Image
 from zerosum.data import Dataset, open_dataset
 from zerosum.data.dataset import Split, of_class
 from zerosum.data.degrade import Degradation
-from zerosum.data.forms import arrange_pairs, arrange_unpaired, halves_of
+from zerosum.data.forms import arrange_ages, arrange_pairs, arrange_unpaired, halves_of
 from zerosum.data.loader import Feed
 from zerosum.errors import UserError
 
@@ -107,6 +107,33 @@ def test_domains_are_refused_where_there_is_one_or_an_empty_one(tmp_path: Path) 
     (root / "green").mkdir()
     with pytest.raises(UserError, match=r"domain 'green' of .* has no image"):
         open_dataset(f"domains:{root}")
+
+
+def test_ages_that_begin_file_names_are_the_papers_six_groups(tmp_path: Path) -> None:
+    ages = (0, 18, 19, 29, 30, 39, 40, 49, 50, 59, 60, 116)
+    names = [f"part1/{age}_1_0_20170109150557335.jpg.chip.jpg" for age in ages] + ["part1/readme.jpg", "x/1234_0.jpg"]
+    found = arrange_ages(names, [bytes([k]) for k in range(len(names))])
+    assert found.classes == ("0-18", "19-29", "30-39", "40-49", "50-59", "60+")
+    assert list(found.classes) == sorted(found.classes)  # so that folders of these names have the same order
+    assert found.labels == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    assert found.kept == list(range(12))
+    with pytest.raises(UserError, match="fall into 1 of the groups 0-18") as refusal:
+        arrange_ages(["3_0_0_1.jpg", "17_0_1.jpg", "face.jpg"], [b"a", b"b", b"c"])
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_folder_of_faces_is_read_in_groups_and_what_has_no_age_is_named(tmp_path: Path) -> None:
+    files = {f"UTKFace/{age}_0_2_201701{age:02}.jpg": png(plain(age)) for age in (5, 9, 35, 36, 70, 71)}
+    data = open_dataset(f"ages:{write(tmp_path / 'a', {**files, 'UTKFace/notes.jpg': png(plain(99))})}")
+    assert data.classes == ("0-18", "30-39", "60+")  # an age that nobody has is no class
+    for split in (data.train, data.held_out):
+        assert split.labels is not None
+        pixels = [int(sample[0, 0, 0]) for sample in split.samples]
+        assert [("0-18", "30-39", "60+")[label] for label in split.labels] == [
+            "0-18" if age < 20 else "30-39" if age < 40 else "60+" for age in pixels
+        ]
+    assert len(data.train) + len(data.held_out) == 6
+    assert [(one.name, one.reason) for one in data.skipped] == [("UTKFace/notes.jpg", "no age begins its name")]
 
 
 def test_data_show_has_both_halves_of_a_pair(tmp_path: Path) -> None:

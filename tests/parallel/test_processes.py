@@ -43,6 +43,11 @@ RECIPES: dict[str, list[object]] = {
     # Images of the past that all ranks choose from; a translator into ten domains; small images and a feature network.
     "pool": ["cyclegan", *options(width=4, blocks=1, batch=4, pool=5, grid=4, stages="[]")],
     "domains": ["stargan", *options(width=4, blocks=1, batch=4, n_critic=2, grid=10, size=28, stages="[]")],
+    # A second stage in which a third player learns from what G makes.
+    "encoder": [
+        *("age-cgan", *options(G__width=4, D__width=4, E__width=4, units=8, batch=8, grid=2, size=28)),
+        *options(identity_network="digits-net", stages='[{"steps":12},{"steps":8,"changes":{"encoding":true}}]'),
+    ],
     "pairs": ["srgan", *options(width=4, blocks=1, units=8, batch=4, adversarial=0.1, size=32, stages="[]")],
 }
 DATA = {"pool": "folder:sets", "pairs": "upscale:digits"}

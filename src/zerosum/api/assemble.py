@@ -128,7 +128,9 @@ def domain_of(recipe: Recipe, dataset: Dataset) -> Domain:
         shape=dataset.shape,
         classes=len(dataset.classes or ()) if conditional else None,
         value_range=recipe.value_range,
-        source={"noise": None, "domains": dataset.shape}.get(recipe.inputs, dataset.source_shape),
+        source={"noise": None, "domains": dataset.shape, "codes": dataset.shape}.get(
+            recipe.inputs, dataset.source_shape
+        ),
     )
 
 
@@ -149,6 +151,8 @@ def assemble(recipe: Recipe, dataset: Dataset, engine: Engine, plan: Plan) -> Tr
     game = GAMES[recipe.game.kind](networks, plan.legs[0].recipe.game)
     for name in {leg.recipe.game.features for leg in plan.legs} - {None}:
         game.features = maps_by(str(name), dataset, domain)
+    if recipe.game.recognises:
+        vectors_by(recipe.game.recognises, dataset, domain)  # refused here, before anything is written
     feed = partial(
         Feed,
         device=engine.device,
@@ -164,7 +168,7 @@ def assemble(recipe: Recipe, dataset: Dataset, engine: Engine, plan: Plan) -> Tr
     streams = Streams(
         feed(dataset, seed=recipe.seed),
         domains=[feed(of_class(dataset, number), seed=mixed(recipe.seed, number)) for number in each],
-        z_dim=z_dim_of(networks[game.generator]) if recipe.inputs == "noise" else 0,
+        z_dim=z_dim_of(networks[game.generator]) if recipe.inputs in ("noise", "codes") else 0,
         classes=domain.classes is not None,
         device=engine.device,
         dtype=engine.dtype,
@@ -183,6 +187,14 @@ def maps_by(name: str, dataset: Dataset, domain: Domain) -> Callable[[Tensor], T
     extractor = extractor_for(dataset, name)
     low, high = domain.value_range
     return lambda images: extractor.maps((images - low) / (high - low))
+
+
+def vectors_by(name: str, dataset: Dataset, domain: Domain) -> Callable[[Tensor], Tensor]:
+    """The same of the features (N, D) of whole images; `UserError` where they can't be differentiated."""
+    extractor = extractor_for(dataset, name)
+    low, high = domain.value_range
+    extractor.vectors(torch.zeros(1, *domain.shape))
+    return lambda images: extractor.vectors((images - low) / (high - low))
 
 
 def _check_memory(recipe: Recipe, domain: Domain, batch: int) -> None:

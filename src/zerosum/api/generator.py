@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from zerosum.engine import checkpoint
 from zerosum.engine.run import RunFolder
+from zerosum.engine.training import weights_in_use
 from zerosum.errors import CheckpointError, UserError
 from zerosum.games import GAMES
 from zerosum.networks import NETWORKS, build
@@ -142,7 +143,7 @@ def from_state(state: dict[str, Any], device: str = "cpu") -> Generator:
     try:
         about = state["about"]
         recipe = Recipe.from_dict(about["recipe"])
-        name = GAMES[recipe.game.kind].generator
+        game = GAMES[recipe.game.kind]
         domain = Domain(
             shape=tuple(about["domain"]["shape"]),
             classes=about["domain"]["classes"],
@@ -150,10 +151,10 @@ def from_state(state: dict[str, Any], device: str = "cpu") -> Generator:
             source=None if about["domain"].get("source") is None else tuple(about["domain"]["source"]),
         )
         classes = None if about["classes"] is None else tuple(about["classes"])
-        weights = state["ema"] or state["weights"][name]
-        network = build(recipe.players[str(name)], domain)
-        checkpoint.load_weights(network, weights)
+        networks = {name: build(recipe.players[name], domain) for name in (str(game.generator), *game.beside)}
+        for name, network in networks.items():
+            checkpoint.load_weights(network, weights_in_use(state, name, str(game.generator)))
     except (KeyError, TypeError, RuntimeError) as error:
         raise CheckpointError(f"the checkpoint does not describe its generator: {error}") from error
-    network.eval().requires_grad_(False).to(_usable(device))
-    return Generator(network, recipe, domain, classes, state["counters"]["step"])
+    whole = game.joined(networks).eval().requires_grad_(False).to(_usable(device))
+    return Generator(whole, recipe, domain, classes, state["counters"]["step"])

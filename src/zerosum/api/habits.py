@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from zerosum.api.codes import code_drawer
 from zerosum.api.exam import asker, examiner
 from zerosum.api.scoring import Scorer, drawn
 from zerosum.api.tasks import TaskScorer, task_asker, task_drawer
@@ -73,7 +74,7 @@ def habits(
         score=scorer.score if scorer else None,
         rescore=scorer.rescore if scorer else None,
         dead=partial(watcher.dead, care.dead_minutes) if watcher is not None and care.act else None,
-        draw=(task_drawer if translates else drawer)(folder, recipe, domain, dataset),
+        draw=DRAWERS.get(recipe.inputs, task_drawer)(folder, recipe, domain, dataset),
         ask=(task_asker if translates else asker)(recipe, domain, dataset),
         examine=examiner(recipe, domain, dataset) if care.watch and not translates else None,
         keep=care.keep,
@@ -103,6 +104,9 @@ def drawer(folder: RunFolder, recipe: Recipe, domain: Domain, dataset: Dataset) 
         return draw.write_grid(batches, path, count=count, columns=columns, row_labels=row_labels, reals=reals)
 
     return draw_grid
+
+
+DRAWERS = {"noise": drawer, "codes": code_drawer}  # by what G makes an image of; the others draw tasks
 
 
 class Guest:

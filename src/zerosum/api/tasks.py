@@ -97,7 +97,7 @@ def task_asker(recipe: Recipe, domain: Domain, dataset: Dataset) -> Callable[[Ga
     task = task_of(dataset, ASKED)
 
     def ask(game: Game) -> Mapping[str, float]:
-        G, D = game.networks[str(game.generator)], game.networks["D"]
+        G, D = game.joined(game.networks), game.networks["D"]
         like = next(G.parameters())
         made = made_of(G, task, domain)
         real, fake, given = (to_range(one, domain.value_range).to(like) for one in (task.target, made, task.given))

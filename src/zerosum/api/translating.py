@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
+from torch import Tensor
 
+from zerosum.api.codes import searcher
 from zerosum.api.generator import Generator, load
 from zerosum.data import archive, transforms
 from zerosum.data.archive import File
@@ -27,6 +29,7 @@ from zerosum.types import PathLike
 
 Bytes = npt.NDArray[np.uint8]
 NOTE = "translation.json"  # in the folder: what made it, so that a half-finished one can be gone on with
+Make = Callable[[Tensor, Tensor | None], Tensor]  # images, and the domains to lead them into -> images
 SMALLEST = 8  # pixels of a side
 
 
@@ -64,20 +67,23 @@ def translate(
     out: PathLike,
     direction: str | None = None,
     domain: str | int | None = None,
+    steps: int | None = None,
     seed: int = 0,
     checkpoint: str | None = None,
     device: str = "cpu",
 ) -> Translated:
     """Translate image files, folders and archives into PNGs of the same names in the folder `out`.
 
-    direction: A2B or B2A, of a run with two domains; domain: the one to lead images into, of a run with several. A
-    folder that was left half finished is gone on with. `UserError` where the run does not translate, for a direction
-    or a domain that it has not, and where no image can be read.
+    direction: A2B or B2A, of a run with two domains; domain: the one to lead images into, of a run with several.
+    steps: of the search for each image's z, of a run that has one; 0 takes the encoder's z. A folder that was left half
+    finished is gone on with. `UserError` where the run does not translate, for a direction or a domain that it has not,
+    for steps of a run without a search, and where no image can be read.
     """
     generator = load(run, checkpoint, device=device)
     label = label_of(generator, direction, domain)
-    out = Path(out)
-    begin(out, {"run": Path(run).name, "step": generator.step, "label": label, "seed": seed})
+    out, make = Path(out), searcher(generator, steps)
+    told = {"run": Path(run).name, "step": generator.step, "label": label, "seed": seed}
+    begin(out, told if steps is None else {**told, "steps": steps})
     done = Translated(out)
     for item in files(images):
         if isinstance(item, Skipped):
@@ -85,7 +91,7 @@ def translate(
             continue
         target = out / f"{item.name.rpartition('.')[0] or item.name}.png"
         try:
-            done.take(target, item, lambda data: one(generator, data, label, seed))
+            done.take(target, item, lambda data: one(generator, make, data, label, seed))
         except transforms.ImageError as error:
             done.skipped.append(Skipped(name=item.name, reason=str(error)))
     if not done.made + done.kept:
@@ -146,7 +152,7 @@ def _is_archive(path: Path) -> bool:
     return path.suffix.lower() in (".tar", ".zip", ".tgz", ".gz", ".bz2", ".xz")
 
 
-def one(generator: Generator, data: bytes, label: int | None, seed: int) -> Image.Image:
+def one(generator: Generator, make: Make, data: bytes, label: int | None, seed: int) -> Image.Image:
     """The translation of an image file: of its own size, where the network takes any, else of the run's."""
     source = generator.domain.source
     assert source is not None
@@ -164,8 +170,8 @@ def one(generator: Generator, data: bytes, label: int | None, seed: int) -> Imag
     with evaluating(generator.network), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if granularity is None:
-            made = generator(x, y)
+            made = make(x, y)
         else:
             factor = getattr(generator.network, "factor", 1)
-            made = through(lambda part: generator(part, y), x, granularity=granularity, factor=factor)
+            made = through(lambda part: make(part, y), x, granularity=granularity, factor=factor)
     return transforms.picture(to_uint8(made, value_range)[0])

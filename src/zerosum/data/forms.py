@@ -1,4 +1,4 @@
-"""How the files of a source become the rows of one array: single images, pairs of halves, two unpaired sets."""
+"""How the files of a source become the rows of one array: single images, pairs of halves, two unpaired sets, ages."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from zerosum.errors import UserError
 
 Mask = npt.NDArray[np.bool_]
 SPLITS = ("train", "val", "test")
+AGE_GROUPS = {"0-18": 0, "19-29": 19, "30-39": 30, "40-49": 40, "50-59": 50, "60+": 60}  # and their first years
 JOINED = b"two files\0"  # begins the bytes of a pair that lies in two files
 
 
@@ -179,6 +180,30 @@ def arrange_unpaired(names: Sequence[str], digests: Sequence[bytes]) -> Arranged
     return Arranged(kept=kept, held=held, classes=("A", "B"), labels=labels, left_out=left_out)
 
 
+# Ages
+
+
+def arrange_ages(names: Sequence[str], digests: Sequence[bytes]) -> Arranged:
+    """Groups of ages, by the number that each file's name begins with, as in 23_1_0_20170103.jpg; held out by content.
+
+    Folders count for nothing. `UserError` where the ages fall into fewer than two groups.
+    """
+    ages = [re.match(r"(\d{1,3})_", name.rpartition("/")[2]) for name in names]
+    kept = [row for row, age in enumerate(ages) if age]
+    groups = [sum(int(age[1]) >= first for first in AGE_GROUPS.values()) - 1 for age in ages if age]
+    found = sorted(set(groups))
+    if len(found) < 2:
+        raise UserError(
+            f"the ages in the files' names fall into {len(found)} of the groups {', '.join(AGE_GROUPS)}; "
+            "expected at least two, of names such as 23_1_0_20170103.jpg"
+        )
+    labels = [found.index(group) for group in groups]
+    held = hold_out([digests[row] for row in kept], labels)
+    classes = tuple(list(AGE_GROUPS)[group] for group in found)
+    return Arranged(kept=kept, held=held, classes=classes, labels=labels, left_out="no age begins its name")
+
+
 IMAGES = Form(name="", arrange=arrange_images)
 PAIRS = Form(name="pairs", arrange=arrange_pairs, read=read_pairs, decode=decode_pair, across=2)
 UNPAIRED = Form(name="unpaired", arrange=arrange_unpaired)
+AGES = Form(name="ages", arrange=arrange_ages)

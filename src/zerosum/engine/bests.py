@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -64,7 +63,7 @@ class Bests:
         training, folder = self.training, self.folder
         candidates = self._candidates()
         held = {state["counters"]["step"]: name for name, state in reversed(candidates.items())}
-        generators = {step: self._generator_of(candidates[name]) for step, name in held.items()}
+        generators = {step: training.generator_of(candidates[name]) for step, name in held.items()}
         generators.setdefault(training.step, training.generator)
         if len(generators) < 2:
             return
@@ -92,9 +91,3 @@ class Bests:
                     step = self.training.step
                     self.emit(events.WarningEvent(event="warning", step=step, message=f"{name} is left out: {error}"))
         return found
-
-    def _generator_of(self, state: State) -> nn.Module:
-        """G, or its average, as a checkpoint has it."""
-        network = copy.deepcopy(self.training.generator)
-        network.load_state_dict(state["ema"] or state["weights"][self.training.game.generator])
-        return network

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,8 +59,17 @@ class Training:
 
     @property
     def generator(self) -> nn.Module:
-        """What samples are drawn from: the average where there is one, else G itself."""
-        return self.ema.network if self.ema else self._raw_generator
+        """What the run is used by: the average where there is one, else G itself, and what the game joins to it."""
+        G = self.ema.network if self.ema else self._raw_generator
+        return self.game.joined({**self.game.networks, self.game.generator: G})
+
+    def generator_of(self, state: State) -> nn.Module:
+        """The same of a checkpoint's state, in networks of its own."""
+        game = self.game
+        networks = {name: copy.deepcopy(game.networks[name]) for name in (game.generator, *game.beside)}
+        for name, network in networks.items():
+            network.load_state_dict(weights_in_use(state, name, game.generator))
+        return game.joined(networks)
 
     def enter(self, recipe: Recipe) -> None:
         """Go on under this recipe (the next stage of the same run): rules, rates, batch."""
@@ -184,6 +194,12 @@ class Training:
         counters = state["counters"]
         self.step, self.images, self.seconds = counters["step"], counters["images"], counters["seconds"]
         self.best, self.bests = counters["best"], dict(counters.get("bests", {}))
+
+
+def weights_in_use(state: State, name: str, generator: str) -> dict[str, Tensor]:
+    """A network's weights in a checkpoint: of the generator its average, where there is one."""
+    found: dict[str, Tensor] = (state["ema"] if name == generator else None) or state["weights"][name]
+    return found
 
 
 def make_optimizer(network: nn.Module, player: Player, device: torch.device) -> torch.optim.Optimizer:

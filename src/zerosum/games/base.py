@@ -71,6 +71,7 @@ class Game(ABC):
     """Who plays, for what loss, sharing what. Knows neither optimizers nor devices nor files."""
 
     features: Callable[[Tensor], Tensor] | None = None  # maps of images, where the rules ask for a feature network
+    beside: tuple[str, ...] = ()  # players whose networks a run is used by, together with the generator's
 
     def __init__(self, networks: Mapping[str, nn.Module], rules: Rules) -> None:
         self.networks = dict(networks)
@@ -89,6 +90,11 @@ class Game(ABC):
     @abstractmethod
     def generator(self) -> str:
         """The player whose network draws samples."""
+
+    @classmethod
+    def joined(cls, networks: Mapping[str, nn.Module]) -> nn.Module:
+        """What a run is used by, of the networks of the generator and of those `beside` it."""
+        return networks[str(cls.generator)]
 
     @property
     def period(self) -> int:

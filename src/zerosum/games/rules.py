@@ -132,6 +132,24 @@ class GrowingRules(AdversarialRules):
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
+class EncodingRules(AdversarialRules):
+    """The same, and then an encoder."""
+
+    kind: ClassVar[str] = "encoding"
+
+    @property
+    def needs_images(self) -> bool:
+        return True
+
+    @property
+    def recognises(self) -> str | None:
+        return self.identity_network
+
+    encoding: bool = False  # E learns from what G makes, while G and D rest
+    identity_network: str = "encoder"  # the feature network that says who is shown, where z is looked for
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class PathRules(AdversarialRules):
     """The same with a G whose images change evenly with w."""
 

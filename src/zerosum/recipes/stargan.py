@@ -12,7 +12,9 @@ RECIPE = Recipe(
         "of D for one of G, classes 1, reconstruction 10, 10 epochs and 10 more in which rates fall to zero on a line.",
         "An image has one domain, as in the paper's RaFD; its CelebA has several attributes at once.",
         "Here a step has all five turns of D, each on a batch of its own, and so an epoch five passes of D.",
-        "With a subfolder for each age group it is the paper's own use for faces that age.",
+        "Faces that age: `--data ages:PATH`, or `domains:PATH` with a subfolder for each age group, as the paper "
+        "does with CelebA's label Young; then `zerosum translate RUN IMAGES --domain GROUP`. It learns to lead faces "
+        "back, and is told nothing of the order of the groups; `age-cgan` goes by way of z instead.",
     ),
     data=None,
     inputs="domains",

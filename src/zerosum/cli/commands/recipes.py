@@ -70,7 +70,9 @@ def needs(recipe: Recipe) -> str:
     """What a recipe must be given: its source of data, and what it asks of it."""
     if recipe.kind == "points":
         return recipe.data or "points in the plane"
-    nameless = {"pairs": "pairs of images", "domains": "sets of images"}.get(recipe.inputs, "a folder of images")
+    nameless = {"pairs": "pairs of images", "domains": "sets of images", "codes": "sets of images"}.get(
+        recipe.inputs, "a folder of images"
+    )
     parts = [recipe.data or nameless]
     if recipe.kind == "any":
         parts.append("or points")
@@ -132,14 +134,14 @@ def _domain(recipe: Recipe) -> Domain:
     if recipe.kind == "points":
         return Domain(shape=(2,), value_range=recipe.value_range)
     named = recipe.data is not None
-    usual = DIGIT if named else FACE if recipe.inputs == "noise" else PHOTO
+    usual = DIGIT if named else FACE if recipe.inputs in ("noise", "codes") else PHOTO
     fitting = sorted(size for size in recipe.sizes if size >= usual) or sorted(recipe.sizes)
     size = recipe.size or (fitting[0] if fitting else usual)
     classes = 10 if named and recipe.classes != "ignored" else None
     shape = (recipe.channels or (1 if named else 3), size, size)
     return Domain(
         shape=shape,
-        classes=2 if recipe.inputs == "domains" else classes,
+        classes=2 if recipe.inputs in ("domains", "codes") else classes,
         value_range=recipe.value_range,
         source=source_of(recipe, shape),
     )

@@ -19,15 +19,26 @@ def translate(
     out: Annotated[Path, typer.Option(help="The folder for the translations; a half-finished one is gone on with.")],
     direction: Annotated[str | None, typer.Option(help="A2B or B2A, of a run with two domains.")] = None,
     domain: Annotated[str | None, typer.Option(help="The domain to lead images into, of a run with several.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Of the search for each image's z, of a run of age-cgan; 0: the encoder's z.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the noise in a generator that has some.")] = 0,
     checkpoint: options.Checkpoint = None,
     device: Annotated[Literal["cpu", "cuda", "mps"], typer.Option(help="Where to compute.")] = "cpu",
 ) -> None:
-    """Translate images with a run of pix2pix, cyclegan or their kin."""
+    """Translate images with a run of pix2pix, cyclegan, age-cgan or their kin."""
     from zerosum import api
 
     done = api.translate(
-        run, images, out=out, direction=direction, domain=domain, seed=seed, checkpoint=checkpoint, device=device
+        run,
+        images,
+        out=out,
+        direction=direction,
+        domain=domain,
+        steps=steps,
+        seed=seed,
+        checkpoint=checkpoint,
+        device=device,
     )
     kept = f", {done.kept:,} were there" if done.kept else ""
     left = (

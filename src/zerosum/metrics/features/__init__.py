@@ -69,6 +69,10 @@ class Extractor(ABC):
         """What a layer in the middle makes of images (N, C, H, H) in [0, 1]: (N, c, h, h), to be differentiated."""
         raise UserError(f"{self.name} has no maps to compare: take content_network=encoder")
 
+    def vectors(self, images: Tensor) -> Tensor:
+        """The features of images (N, C, H, H) in [0, 1]: (N, dimensions), to be differentiated."""
+        raise UserError(f"features of {self.name} can't be differentiated: take encoder, or digits-net for digits")
+
     @abstractmethod
     def _features(self, images: Images) -> Features:
         """Features of one batch, which is checked."""

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from zerosum.data.dataset import Dataset
 from zerosum.errors import UserError
 from zerosum.metrics.features import FEATURES, Extractor, Features, Images, Progress
-from zerosum.metrics.features.tensors import fitted
+from zerosum.metrics.features.tensors import fitted, resized
 
 FOLDER = Path(__file__).resolve().parent
 NAMES = ("digits-net", "fashion-net")
@@ -84,6 +84,10 @@ class Classifier(Extractor):
         tensors = {key: tensor.float() for key, tensor in safetensors.torch.load(weights).items()}
         self._network.load_state_dict(tensors, assign=True)
         self._network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def vectors(self, images: Tensor) -> Tensor:
+        found: Tensor = self._network.to(images.device)(resized(images, SIZE, 1))[0]
+        return found
 
     @torch.inference_mode()
     def _features(self, images: Images) -> Features:

@@ -27,7 +27,7 @@ from zerosum.data.dataset import Dataset
 from zerosum.errors import UserError
 from zerosum.metrics.features import FEATURES, Extractor, Features, Images, Progress
 from zerosum.metrics.features.damage import DAMAGES, damaged
-from zerosum.metrics.features.tensors import checksum, fitted
+from zerosum.metrics.features.tensors import checksum, fitted, resized
 
 VERSION = 1  # part of the cache's key: raise it with any change that changes what is learned
 
@@ -95,6 +95,10 @@ class Encoder(Extractor):
         for layer in layers[: max(3, len(layers) - 3)]:  # without the last convolution: details count
             images = layer(images)
         return images
+
+    def vectors(self, images: Tensor) -> Tensor:
+        found: Tensor = self._network.to(images.device)(resized(images, self._size, self._channels))
+        return found
 
     @torch.inference_mode()
     def _features(self, images: Images) -> Features:

@@ -21,9 +21,13 @@ def fitted(images: npt.NDArray[np.uint8], size: int, channels: int) -> Tensor:
     antialiasing where it shrinks.
     """
     # The transposed view of an (N, H, W, C) array is channels-last already.
-    x = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float().div_(255)
+    return resized(torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float().div_(255), size, channels)
+
+
+def resized(x: Tensor, size: int, channels: int) -> Tensor:
+    """The same of images (N, C, H, W) that are floats already; it can be differentiated."""
     if x.shape[1] > channels:
-        x = (x * torch.tensor(LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+        x = (x * x.new_tensor(LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
     if x.shape[2] != size:
         x = F.interpolate(x, (size, size), mode="bilinear", antialias=True, align_corners=False)
     return x.expand(-1, channels, -1, -1).contiguous(memory_format=torch.channels_last)
