@@ -118,6 +118,21 @@ def test_nothing_is_judged_in_the_first_seconds_but_what_is_plain(story: Any, st
     assert watch.verdict.name == "G winning"
 
 
+def test_a_stage_of_a_third_player_is_no_defeat_of_those_that_rest(story: Any, recipe: Any) -> None:
+    game = {"grad_norm": {"D": 1.0, "G": 1.0, "E": None}}
+    rests = {"acc_real": None, "acc_fake": None, "separation": None, "grad_norm": {"D": None, "G": None, "E": 0.5}}
+    nobody = rests | {"grad_norm": {"D": None, "G": None, "E": None}}
+    for second, name in ((rests, "learning"), (nobody, "D winning")):
+        events = [
+            event | (second if event["step"] > 2000 else game) if event["event"] == "step" else event
+            for event in story(scores=FALLING)
+            if event["event"] != "exam"
+        ]
+        watch = judged(events, recipe)
+        assert watch.verdict is not None
+        assert watch.verdict.name == name
+
+
 def test_one_noisy_exam_does_not_give_labels_a_meaning(story: Any, recipe: Any) -> None:
     events = story(exams={"label_gap": 0.0}, scores=FALLING)
     exams = [event for event in events if event["event"] == "exam"]

@@ -194,7 +194,7 @@ def vectors_by(name: str, dataset: Dataset, domain: Domain) -> Callable[[Tensor]
     extractor = extractor_for(dataset, name)
     low, high = domain.value_range
     extractor.vectors(torch.zeros(1, *domain.shape))
-    return lambda images: extractor.vectors((images - low) / (high - low))
+    return lambda images: extractor.vectors(((images - low) / (high - low)).float())
 
 
 def _check_memory(recipe: Recipe, domain: Domain, batch: int) -> None:

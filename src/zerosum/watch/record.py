@@ -105,7 +105,10 @@ def _numbers(fields: Any) -> dict[str, float]:
 
 
 def _nested(event: Mapping[str, Any]) -> dict[str, float]:
-    """`loss.D`, `loss.G`, the sums of a player's adversarial terms; `grad.D`, `grad.G`; `lr.D`, `lr.G`."""
+    """`loss.D`, `loss.G`, the sums of a player's adversarial terms; `grad.D`, `grad.G`; `lr.D`, `lr.G`; and `third`.
+
+    That is 1 where neither D nor G learns but another player, as an encoder does when the two have had their stage.
+    """
     found: dict[str, float] = {}
     for name, value in _numbers(event.get("losses")).items():
         player, _, term = name.partition("/")
@@ -113,4 +116,5 @@ def _nested(event: Mapping[str, Any]) -> dict[str, float]:
             found[f"loss.{player}"] = found.get(f"loss.{player}", 0.0) + value
     for group, key in (("grad", "grad_norm"), ("lr", "lr")):
         found |= {f"{group}.{player}": value for player, value in _numbers(event.get(key)).items()}
-    return found
+    learn = {name.partition(".")[2] for name, value in found.items() if name.startswith("grad.") and value >= 0}
+    return found | {"third": float(bool(learn) and not learn & {"D", "G"})}

@@ -145,9 +145,9 @@ def _most_lasting(column: Column) -> float:
 
 
 def _is_silent(steps: Table, player: str, now: slice) -> bool:
-    """Whether a player's weights stay as they are: no gradient was taken, or its rate is 0."""
+    """Whether a player's weights stay as they are: no gradient was taken, or its rate is 0; and no third one learns."""
     rates, gradients = steps.column(f"lr.{player}")[now], steps.column(f"grad.{player}")[now]
-    known = np.isfinite(rates).any()
+    known = np.isfinite(rates).any() and not steps.column("third")[now].any()
     return bool(known and (not np.isfinite(gradients).any() or (rates[np.isfinite(rates)] == 0).all()))
 
 
