@@ -55,7 +55,7 @@ STREETS, FLOWERS = "pairs:$ZEROSUM_DATA/pairs/camvid128.tar", "unpaired:$ZEROSUM
 FACES = f"upscale:folder:{tasks.FACES}"
 SMALL = "--size 64 --set width=32 --batch 4"
 DIGITS = "--size 28 --set width=16 --set flip=false"
-AGES = "--size 28 --set G.width=32 --set D.width=32 --set units=512 --set identity_network=digits-net --set pace=0.2"
+AGES = "--size 28 --set G.width=32 --set D.width=32 --set units=512 --set pace=0.2"
 PAIRED = ("l1", "psnr", "ssim", "swd", "fid")
 ROWS = (
     Row("pix2pix-labels", "pix2pix", STREETS, SMALL, 30, ("labels", "l1", "ssim")),
@@ -201,9 +201,9 @@ and the target of pairs.
 `thickness` stands in for ages: digits in five ordered groups of as many, by the measured width of their strokes. 1,000
 test digits are led into each group: `digit kept` as above; `group right` and `within one group` by the width measured
 in what came out (by chance 0.2 and 0.52); `r` of the number of the group asked for and that width; `error in the own
-group` is the mean absolute error to the digit itself. `age-cgan` looks for z by digits-net's features, so that its
-`digit kept` is not independent of the search; `encoder alone` is without the search. Its picture shows the input, the
-input in its own group, and in all five."""
+group` is the mean absolute error to the digit itself. `age-cgan` looks for z by the features of the encoder that
+learns from these images; `encoder alone` is without that search. Its picture shows the input, the input in its own
+group, and in all five."""
 
 
 if __name__ == "__main__":
