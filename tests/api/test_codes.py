@@ -59,7 +59,7 @@ def states(*runs: zerosum.Run) -> list[dict[str, torch.Tensor]]:
     return [leaves({name: state[name] for name in ("weights", "optimizers", "game")}) for state in found]
 
 
-@pytest.mark.parametrize("steps", [2, 4, 6])
+@pytest.mark.parametrize("steps", [2, 6])
 def test_a_run_stopped_in_either_stage_goes_on_bit_for_bit(
     steps: int, run: zerosum.Run, faces: str, tmp_path: Path
 ) -> None:
@@ -172,6 +172,19 @@ def test_what_does_not_fit_is_refused_in_one_line_and_code_two(
         assert said in err
         assert err.count("\n") == 1
         assert not out.exists()
+
+
+def test_where_the_data_are_gone_the_encoder_still_leads_and_the_search_says_so(
+    run: zerosum.Run, faces: str, image: Path, tmp_path: Path
+) -> None:
+    folder = Path(faces.removeprefix("ages:"))
+    away = folder.rename(folder.with_name("away"))
+    try:
+        with pytest.raises(UserError, match=r"needs the data of the run: .*; --steps 0 does without it"):
+            zerosum.translate(run.path, [image], out=tmp_path / "out", domain="60+")
+        assert zerosum.translate(run.path, [image], out=tmp_path / "out", domain="60+", steps=0).made == 1
+    finally:
+        away.rename(folder)
 
 
 def test_a_run_without_a_search_takes_no_steps(faces: str, image: Path, tmp_path: Path) -> None:

@@ -369,6 +369,19 @@ def test_the_encoder_takes_every_size_grey_and_colour(size, channels, cache):
     assert np.isfinite(encoder(other).values).all()
 
 
+@pytest.mark.parametrize(("size", "channels"), [(28, 1), (40, 3)])
+def test_what_can_be_differentiated_are_the_same_features(size, channels, cache, networks):
+    rng = np.random.default_rng(1)
+    images = images_of(rng, 34, size, channels)
+    encoder = open_encoder(digits_like("folder:y", train=Split(samples=images)), None, Settings(steps=1, batch=8))
+    for extractor in (encoder, networks["digits-net"]):
+        x = (torch.from_numpy(images[:3]).permute(0, 3, 1, 2).float() / 255).requires_grad_()
+        values = extractor.vectors(x)
+        np.testing.assert_allclose(values.detach().numpy(), extractor(images[:3]).values, rtol=1e-4, atol=1e-4)
+        values.square().sum().backward()
+        assert (x.grad.flatten(1).abs().amax(1) > 0).all()
+
+
 def test_too_few_images_for_an_encoder_are_told(cache):
     data = digits_like("folder:x", train=Split(samples=images_of(np.random.default_rng(0), 31)))
     with pytest.raises(UserError, match=r"31 images.*at least 32"):

@@ -69,7 +69,10 @@ def searcher(generator: Generator, steps: int | None) -> Callable[[Tensor, Tenso
         raise UserError(f"{steps} steps asked for; expected 0, which takes the encoder's z, or more")
     name, recognise = generator.recipe.game.recognises, None
     if steps and name is not None:
-        recognise = vectors_by(name, data_of(generator, None), generator.domain)
+        try:
+            recognise = vectors_by(name, data_of(generator, None), generator.domain)
+        except UserError as error:
+            raise UserError(f"the search for z needs the data of the run: {error}; --steps 0 does without it") from None
 
     def make(x: Tensor, y: Tensor | None) -> Tensor:
         assert y is not None
