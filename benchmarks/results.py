@@ -273,7 +273,7 @@ def write_page() -> None:
     """docs/results.md from the rows that are there."""
     rows = {path.stem: json.loads(path.read_text()) for path in ROWS.glob("*.json")}
     lines = ["# Results", ""]
-    for part in ("quality.md", "translation.md"):  # benchmarks/quality.py and translation.py write these
+    for part in ("quality.md", "translation.md", "texts.md"):  # quality.py, translation.py and texts.py write these
         if (ROWS / part).exists():
             lines += [(ROWS / part).read_text()]
     lines += [HEAD]

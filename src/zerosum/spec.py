@@ -138,6 +138,7 @@ class Recipe:
     channels: Literal[1, 3] | None = None  # None: as the data
     value_range: tuple[float, float] = (-1.0, 1.0)
     classes: Literal["ignored", "optional", "required"] = "ignored"
+    captions: Literal["ignored", "required"] = "ignored"  # whether G draws what a text says
     only_class: Annotated[str | None, BeforeValidator(_as_name)] = (
         None  # train on this class alone; a fleet sets it for each member
     )

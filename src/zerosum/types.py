@@ -16,6 +16,12 @@ class Domain:
     classes: int | None = None  # None: unconditional
     value_range: tuple[float, float] = (-1.0, 1.0)
     source: tuple[int, ...] | None = None  # (C, H, W) of the image that G translates; None: it draws from noise
+    text: tuple[int, int] | None = None  # (words known, the empty one among them; words of a row); None: it hears none
+
+    @property
+    def conditional(self) -> bool:
+        """Whether G is told what to draw: a class or a caption."""
+        return self.classes is not None or self.text is not None
 
     @property
     def channels(self) -> int:

@@ -25,7 +25,8 @@ def picture(name: str) -> str:
     shape = (2,) if told.kind == "points" else (told.channels or 3, size, size)
     given = (shape[0], size // 4, size // 4) if told.inputs == "small" else shape
     source = None if told.inputs == "noise" else given
-    domain = Domain(shape=shape, classes=classes, value_range=told.value_range, source=source)
+    text = (36, 10) if told.captions == "required" else None
+    domain = Domain(shape=shape, classes=classes, value_range=told.value_range, source=source, text=text)
     return diagram(name, {key: describe_player(player, domain) for key, player in told.players.items()})
 
 

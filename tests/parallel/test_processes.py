@@ -5,6 +5,7 @@ Two tests start a real torchrun; in the others its environment is made for two p
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -30,6 +31,8 @@ def options(**settings: object) -> list[str]:
     return [part for key, value in settings.items() for part in ("--set", f"{key.replace('__', '.')}={value}")]
 
 
+STAGES = json.dumps([{"steps": 7, "changes": {"stage": stage}} for stage in range(3)])
+TEXTS = {"embedding": 8, "units": 8, "condition": 4, "compressed": 4, "z_dim": 8}
 # Two turns of D with a penalty, and an average; batch norm; G first; losses that compare, lazy penalties, classes.
 RECIPES: dict[str, list[object]] = {
     "penalty": ["wgan-gp", *options(width=4, batch=8, n_critic=2, ema=0.9, grid=4)],
@@ -49,8 +52,10 @@ RECIPES: dict[str, list[object]] = {
         *options(identity_network="digits-net", stages='[{"steps":12},{"steps":8,"changes":{"encoding":true}}]'),
     ],
     "pairs": ["srgan", *options(width=4, blocks=1, units=8, batch=4, adversarial=0.1, size=32, stages="[]")],
+    # Captions that are compared with those of all ranks' images, and then both stages.
+    "texts": ["stackgan", *options(width=4, blocks=1, batch=4, grid=4, stages=STAGES, **TEXTS)],
 }
-DATA = {"pool": "folder:sets", "pairs": "upscale:digits"}
+DATA = {"pool": "folder:sets", "pairs": "upscale:digits", "texts": "captions:told"}
 
 
 def command(name: str, steps: int, *more: object) -> list[object]:
@@ -65,6 +70,15 @@ def write_two_sets(folder: Path) -> None:
         side = folder / "sets" / "AB"[number % 2]
         side.mkdir(parents=True, exist_ok=True)
         Image.fromarray(255 - pixels if number % 2 else pixels).save(side / f"{number:02}.png")
+
+
+def write_captions(folder: Path) -> None:
+    """Digits with a caption each, of one of three."""
+    digits = open_dataset("digits", size=64).train
+    (folder / "told").mkdir()
+    for number in range(40):
+        Image.fromarray(digits.samples[number, :, :, 0]).save(folder / "told" / f"{number:02}.png")
+        (folder / "told" / f"{number:02}.txt").write_text(f"a digit of kind {number % 3}\nkind {number % 3}\n")
 
 
 def tensors(tree: dict[str, Any], where: str = "") -> Iterator[tuple[str, torch.Tensor]]:
@@ -116,6 +130,8 @@ def torchrun(*argv: object, cwd: Path) -> subprocess.Popen[str]:
 def test_in_float64_twenty_steps_of_two_are_those_of_one(name: str, nursery: Any, ranks: Ranks, tmp_path: Path) -> None:
     double = ("--precision", "64-true")
     write_two_sets(tmp_path)
+    if name == "texts":
+        write_captions(tmp_path)
     assert nursery.run(*command(name, 20, *double, "--out", tmp_path / "one"), cwd=tmp_path).code == 0
     both = ranks(*command(name, 20, *double, "--out", tmp_path / "two"), cwd=tmp_path)
     assert [process.code for process in both] == [0, 0], both[1].err

@@ -1,4 +1,4 @@
-"""The Python face of zerosum: train, resume, load, sample, translate, walk, mix, directions, project, and the rest."""
+"""The Python face of zerosum: train, resume, load, sample, text, translate, walk, mix, project, and the rest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zerosum.api.habits import DEAD_MINUTES, Care
 from zerosum.api.latents import Projected, directions, mix, project
 from zerosum.api.run import Run
 from zerosum.api.translating import translate
-from zerosum.api.using import compare, members, open_run, report, sample, walk
+from zerosum.api.using import compare, members, open_run, report, sample, text, walk
 from zerosum.engine.engine import Device, Engine, Precision
 from zerosum.engine.events import Bus, Listener
 from zerosum.errors import UserError
@@ -38,6 +38,7 @@ __all__ = [
     "report",
     "resume",
     "sample",
+    "text",
     "train",
     "translate",
     "walk",

@@ -53,6 +53,8 @@ def find_data(recipe: Recipe, source: str | None) -> Dataset:
         raise UserError(f"{wanted} is made of points, which have no size: leave --size out")
     if recipe.inputs in ("pairs", "small"):
         dataset = directed(dataset, recipe)
+    if recipe.captions == "required" and dataset.text is None:
+        raise UserError(f"{recipe.name} learns from captions, and {wanted} has none: name --data captions:PATH")
     if recipe.classes == "required" and dataset.classes is None:
         raise UserError(f"{recipe.name} needs classes, and {wanted} has none: put each class into a folder of its own")
     if recipe.classes != "ignored" and recipe.only_class is None and dataset.empty_classes:
@@ -128,6 +130,7 @@ def domain_of(recipe: Recipe, dataset: Dataset) -> Domain:
         shape=dataset.shape,
         classes=len(dataset.classes or ()) if conditional else None,
         value_range=recipe.value_range,
+        text=dataset.text if recipe.captions == "required" else None,
         source={"noise": None, "domains": dataset.shape, "codes": dataset.shape}.get(
             recipe.inputs, dataset.source_shape
         ),
@@ -169,7 +172,7 @@ def assemble(recipe: Recipe, dataset: Dataset, engine: Engine, plan: Plan) -> Tr
         feed(dataset, seed=recipe.seed),
         domains=[feed(of_class(dataset, number), seed=mixed(recipe.seed, number)) for number in each],
         z_dim=z_dim_of(networks[game.generator]) if recipe.inputs in ("noise", "codes") else 0,
-        classes=domain.classes is not None,
+        conditional=domain.conditional,
         device=engine.device,
         dtype=engine.dtype,
         seed=recipe.seed,
@@ -221,6 +224,7 @@ def describe_data(dataset: Dataset) -> dict[str, Any]:
         "train": len(dataset.train),
         "held_out": len(dataset.held_out),
         "classes": None if dataset.classes is None else list(dataset.classes),
+        "words": len(dataset.words) or None,
         "skipped": len(dataset.skipped),
         "note": dataset.note,
     }

@@ -80,7 +80,7 @@ def _taken(dataset: Dataset, split: Split, recipe: Recipe, domain: Domain, count
     """Some samples of a split, as networks see them."""
     feed = Feed(dataclasses.replace(dataset, train=split), device=torch.device("cpu"), value_range=recipe.value_range)
     x, y = feed.take(count)
-    return x, y if domain.classes is not None else None
+    return x, y if domain.conditional else None
 
 
 def _fakes(G: nn.Module, count: int, labels: Tensor | None) -> Tensor:
@@ -107,9 +107,9 @@ def _by_heart(game: Game, seen: Batch, unseen: Batch, like: Tensor) -> tuple[flo
         return None, None
     x, y = unseen
     label_gap = None
-    if y is not None and len(torch.unique(y)) > 1:
-        wrong = game.logits(x.to(like), y.roll(1).to(like.device))
-        differs = (y != y.roll(1)).to(like.device)
+    if y is not None and len(torch.unique(y, dim=0)) > 1:
+        wrong = game.logits(x.to(like), y.roll(1, 0).to(like.device))
+        differs = (y != y.roll(1, 0)).view(len(y), -1).any(1).to(like.device)
         assert wrong is not None
         label_gap = _apart(fresh[differs], wrong[differs])
     return _apart(by_heart, fresh), label_gap

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from zerosum.data.captions import Vocabulary
 from zerosum.engine import checkpoint
 from zerosum.engine.run import RunFolder
 from zerosum.engine.training import weights_in_use
@@ -29,8 +30,18 @@ Samples = npt.NDArray[Any]
 class Generator:
     """G of a checkpoint, in eval mode: its average where the run kept one."""
 
-    def __init__(self, network: nn.Module, recipe: Recipe, domain: Domain, classes: tuple[str, ...] | None, step: int):
+    def __init__(
+        self,
+        network: nn.Module,
+        recipe: Recipe,
+        domain: Domain,
+        classes: tuple[str, ...] | None,
+        step: int,
+        vocabulary: Vocabulary | None = None,
+        captions: tuple[str, ...] = (),
+    ):
         self.network, self.recipe, self.domain, self.classes, self.step = network, recipe, domain, classes, step
+        self.vocabulary, self.captions = vocabulary, captions  # of one that draws what a text says; some of its data's
 
     @property
     def z_dim(self) -> int:
@@ -40,7 +51,7 @@ class Generator:
         return draw.z_dim_of(self.network)
 
     def __call__(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """z: (N, z_dim), y: (N,) or None -> samples (N, C, H, W) in the domain's range, or points (N, 2)."""
+        """z: (N, z_dim); y: None, (N,) or (N, L) words -> samples (N, C, H, W) in the domain's range, points (N, 2)."""
         made: Tensor = self.network(z, y)
         return made
 
@@ -60,12 +71,24 @@ class Generator:
         raise UserError(f"there is no class {name!r}; expected one of: {', '.join(self.classes)}")
 
     def labels(self, count: int, only: str | int | None = None) -> npt.NDArray[np.int64] | None:
-        """(count,) labels: one class, or every class in turn; None for a generator without classes."""
+        """(count,) labels: one class, or every class in turn; None for a generator without classes.
+
+        One that draws what a text says is told the captions of its data in turn: (count, L) words.
+        """
+        if self.vocabulary is not None and only is None:
+            rows = self.vocabulary.rows([[caption] for caption in self.captions], 1)[:, 0].astype(np.int64)
+            return rows[np.arange(count) % len(rows)]
         if self.domain.classes is None:
             if only is not None:
                 self.label(only)  # raises
             return None
         return draw.class_labels(count, self.domain.classes, None if only is None else self.label(only))
+
+    def words(self, text: str, count: int = 1) -> npt.NDArray[np.int64]:
+        """(count, L): a text as the network takes it; `UserError` for one that it can't know, or if it hears none."""
+        if self.vocabulary is None:
+            raise UserError(f"this run of {self.recipe.name} hears no text: `zerosum sample RUN` draws from it")
+        return np.repeat(self.vocabulary.row(text)[None], count, axis=0)
 
     def styled(self) -> Styled:
         """The network, as one with styles; `UserError` that names the recipes which have them where it has none."""
@@ -106,6 +129,12 @@ class Generator:
         if n < 1:
             raise UserError(f"n is {n}; expected at least 1")
         return np.concatenate(list(self.batches(n, seed=seed, labels=self.labels(n, label), psi=psi)))
+
+    def text(self, text: str, n: int = 16, *, seed: int = 0, psi: float = 1.0) -> Samples:
+        """n images of what the text says: uint8 (n, H, W, C), the same for the same seed."""
+        if n < 1:
+            raise UserError(f"n is {n}; expected at least 1")
+        return np.concatenate(list(self.batches(n, seed=seed, labels=self.words(text, n), psi=psi)))
 
 
 def _has_styles(player: Player) -> bool:
@@ -149,7 +178,11 @@ def from_state(state: dict[str, Any], device: str = "cpu") -> Generator:
             classes=about["domain"]["classes"],
             value_range=tuple(about["domain"]["value_range"]),
             source=None if about["domain"].get("source") is None else tuple(about["domain"]["source"]),
+            text=None if about["domain"].get("text") is None else tuple(about["domain"]["text"]),
         )
+        told = about.get("text")
+        vocabulary = None if told is None else Vocabulary(tuple(told["words"]), int(told["length"]))
+        captions = () if told is None else tuple(told["captions"])
         classes = None if about["classes"] is None else tuple(about["classes"])
         networks = {name: build(recipe.players[name], domain) for name in (str(game.generator), *game.beside)}
         for name, network in networks.items():
@@ -157,4 +190,4 @@ def from_state(state: dict[str, Any], device: str = "cpu") -> Generator:
     except (KeyError, TypeError, RuntimeError) as error:
         raise CheckpointError(f"the checkpoint does not describe its generator: {error}") from error
     whole = game.joined(networks).eval().requires_grad_(False).to(_usable(device))
-    return Generator(whole, recipe, domain, classes, state["counters"]["step"])
+    return Generator(whole, recipe, domain, classes, state["counters"]["step"], vocabulary, captions)

@@ -16,6 +16,7 @@ from zerosum.api.codes import code_drawer
 from zerosum.api.exam import asker, examiner
 from zerosum.api.scoring import Scorer, drawn
 from zerosum.api.tasks import TaskScorer, task_asker, task_drawer
+from zerosum.api.texts import CAPTIONS, examples, text_of, write_captions
 from zerosum.data import Dataset
 from zerosum.engine.events import Bus, Event, Listener
 from zerosum.engine.listeners import EventLog, TensorBoardLog
@@ -66,6 +67,7 @@ def habits(
     """The habits of a run; what they need of the data is prepared at the first use."""
     classes = None if dataset.classes is None else list(dataset.classes)
     about = {"recipe": recipe.to_dict(), "domain": dataclasses.asdict(domain), "classes": classes}
+    about |= {"text": text_of(dataset)} if domain.text is not None else {}
     translates = domain.source is not None
     scorer: Scorer | TaskScorer | None = None
     if len(dataset.held_out):
@@ -84,7 +86,7 @@ def habits(
 
 
 def drawer(folder: RunFolder, recipe: Recipe, domain: Domain, dataset: Dataset) -> Callable[[nn.Module, int], Path]:
-    """Draws the run's grid, always from the same z (and classes), into samples/000500.png."""
+    """Draws the run's grid, always from the same z (and classes or captions), into samples/000500.png."""
     count, columns, row_labels = recipe.grid, None, None
     labels = None
     if domain.classes is not None and dataset.classes is not None:
@@ -93,6 +95,9 @@ def drawer(folder: RunFolder, recipe: Recipe, domain: Domain, dataset: Dataset) 
         count = rows * columns
         labels = np.repeat(np.arange(rows, dtype=np.int64), columns)
         row_labels = list(dataset.classes[:rows])
+    if domain.text is not None:
+        labels = examples(dataset, count)
+        count = len(labels)
     if dataset.kind == "points":
         count = max(count, 2500)
 
@@ -100,6 +105,8 @@ def drawer(folder: RunFolder, recipe: Recipe, domain: Domain, dataset: Dataset) 
         batches = drawn(generator, domain, count, GRID_SEED, labels)
         folder.samples.mkdir(exist_ok=True)
         path = folder.samples / f"{step:06d}.png"
+        if domain.text is not None and labels is not None:
+            write_captions(folder.samples / CAPTIONS, dataset, labels)
         reals = dataset.held_out.samples[:2500] if dataset.kind == "points" else None
         return draw.write_grid(batches, path, count=count, columns=columns, row_labels=row_labels, reals=reals)
 

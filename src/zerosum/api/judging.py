@@ -213,7 +213,8 @@ def _image_maker(judged: Subject, what: PathLike, dataset: Dataset, question: Qu
     reference = Reference.of(dataset, extractor, question.split)
 
     def make(count: int, seed: int) -> tuple[list[Figure], int]:
-        images = fitted_to(judged.samples(count, seed, reference.labels), dataset.shape, what, dataset.name)
+        told = reference.told if judged.words == dataset.words else None
+        images = fitted_to(judged.samples(count, seed, told), dataset.shape, what, dataset.name)
         side = Side(images, reference, seed)
         found = figures(side, groups)
         if question.pairs is not None and seed == question.seeds[0]:

@@ -203,3 +203,5 @@ def _png(run: PathLike, out: PathLike | None, name: str) -> Path:
 def _require_images(generator: Generator) -> None:
     if len(generator.domain.shape) != 3:
         raise UserError(f"this generator of {generator.recipe.name} makes points; expected one of images")
+    if generator.domain.text is not None:
+        raise UserError(f"this generator of {generator.recipe.name} draws what a text says: `zerosum text RUN TEXT`")

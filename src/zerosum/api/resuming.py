@@ -158,8 +158,8 @@ def branch(folder: RunFolder, changed: Recipe, change: Change, more: More, engin
     at, seconds = (state["counters"]["step"], state["counters"]["seconds"]) if state else (0, 0.0)
     parent_plan = plan_of(folder, len(dataset.train))
     recipe = settle(_remaining(parent_plan, changes, more, at, seconds), dataset)
-    if state and [recipe.size, recipe.channels] != [old.size, old.channels]:
-        raise UserError(f"{recipe.data} does not have the size and channels of the run's networks: go --from start")
+    if state:
+        _check_data(state, old, recipe, dataset)
     # The schedule goes on where the parent had it, unless it is a new one, or the rate itself: then it begins there.
     anew = any(key.rpartition(".")[2] in ("schedule", "lr") for key in changes)
     before = 0 if anew else parent_plan.images_before + parent_plan.images(at)
@@ -213,13 +213,22 @@ def _same_data(folder: RunFolder) -> Dataset:
     return dataset
 
 
+def _check_data(state: Mapping[str, Any], old: Recipe, new: Recipe, dataset: Dataset) -> None:
+    """`UserError` where a branch's data is not of the kind that its networks were made for."""
+    if [new.size, new.channels] != [old.size, old.channels]:
+        raise UserError(f"{new.data} does not have the size and channels of the run's networks: go --from start")
+    known = state["about"].get("text")
+    if known is not None and known["words"] != list(dataset.words):
+        raise UserError(f"{new.data} has captions of other words than those that the run knows: go --from start")
+
+
 def _check_networks(old: Recipe, new: Recipe) -> None:
     """`UserError` where a branch would change what its weights stand for."""
     for name, player in new.players.items():
         for key, value in player.args.items():
             if value != old.players[name].args[key]:
                 raise UserError(f"{name}.{key} shapes the network, which a branch keeps: go --from start with it")
-    for key in ("size", "channels", "value_range", "classes"):
+    for key in ("size", "channels", "value_range", "classes", "captions"):
         if getattr(old, key) != getattr(new, key):
             raise UserError(f"{key} shapes what the networks see, which a branch keeps: go --from start with it")
 

@@ -16,7 +16,7 @@ from torch import nn
 from zerosum.data import Dataset
 from zerosum.metrics.classes import class_histogram, histogram_divergence
 from zerosum.metrics.coverage import NEIGHBOURS, RealManifold
-from zerosum.metrics.features import OWN, extractor_for
+from zerosum.metrics.features import extractor_for, own
 from zerosum.metrics.frechet import Moments, frechet_distance
 from zerosum.metrics.reference import Reference
 from zerosum.metrics.swd import SlicedWasserstein
@@ -45,13 +45,18 @@ def drawn(generator: nn.Module, domain: Domain, count: int, seed: int, labels: L
     )
 
 
+def in_turn(told: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
+    """`count` of the labels (N,) or rows of words (N, L), from the first one again where they are too few."""
+    return told[np.arange(count) % len(told)]
+
+
 class Scorer:
     """Scores generators of one run; what it needs of the data is prepared at the first use."""
 
     def __init__(self, recipe: Recipe, domain: Domain, dataset: Dataset) -> None:
         self.domain, self.dataset = domain, dataset
         wants_fid = recipe.best == "fid" or bool({"fid", "coverage"} & set(recipe.best_of))
-        shipped = recipe.best != "swd" and dataset.name in OWN
+        shipped = recipe.best != "swd" and own(dataset.name) is not None
         self.name = "fid" if dataset.kind == "images" and (wants_fid or shipped) else "swd"
 
     @cached_property
@@ -93,10 +98,9 @@ class Scorer:
         return self.name, SWD_RESCORED if self.name == "swd" else RESCORED, values
 
     def _samples(self, generator: nn.Module, count: int, seed: int) -> draw.Samples:
-        """Samples of classes distributed as the data's."""
-        held_out = self.dataset.held_out.labels if self.name == "swd" else self._reference.labels
-        conditional = self.domain.classes is not None and held_out is not None
-        labels = np.resize(held_out, count) if conditional and held_out is not None else None
+        """Samples of classes, or captions, distributed as the data's."""
+        told = self.dataset.held_out.told if self.name == "swd" else self._reference.told
+        labels = in_turn(told, count) if self.domain.conditional and told is not None else None
         return np.concatenate(list(drawn(generator, self.domain, count, seed, labels)))
 
     def _features(self, generator: nn.Module, count: int, seed: int) -> Any:

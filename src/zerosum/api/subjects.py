@@ -13,6 +13,7 @@ import numpy.typing as npt
 from zerosum.api.fleets import Fleet
 from zerosum.api.generator import load
 from zerosum.api.run import Run
+from zerosum.api.scoring import in_turn
 from zerosum.data import archive, transforms
 from zerosum.data.dataset import Skipped
 from zerosum.errors import UserError
@@ -30,10 +31,11 @@ class Subject(ABC):
     step: int | None = None
     ema: bool | None = None
     data: str | None = None  # that it was trained on
+    words: tuple[str, ...] = ()  # of the captions that it is told
 
     @abstractmethod
     def samples(self, n: int, seed: int, classes: Labels) -> Samples:
-        """n samples, uint8 (n, H, W, C) or points (n, 2), of classes distributed as `classes` where it has any."""
+        """n samples, uint8 (n, H, W, C) or points (n, 2), of classes, or captions, as `classes` where it has any."""
 
 
 class Drawn(Subject):
@@ -44,11 +46,13 @@ class Drawn(Subject):
         self.checkpoint = checkpoint or _default(Path(path))
         self.step, self.ema = self.generator.step, self.generator.recipe.ema > 0
         self.data = self.generator.recipe.data
+        if self.generator.vocabulary is not None:
+            self.words = self.generator.vocabulary.words
 
     def samples(self, n: int, seed: int, classes: Labels) -> Samples:
         labels = self.generator.labels(n)
         if labels is not None and classes is not None and len(classes):
-            labels = np.resize(classes, n)  # the reference is shuffled, so its first n are distributed as the data
+            labels = in_turn(classes, n)  # the reference is shuffled, so its first n are distributed as the data
         return np.concatenate(list(self.generator.batches(n, seed=seed, labels=labels)))
 
 

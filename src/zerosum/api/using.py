@@ -1,4 +1,4 @@
-"""What a finished run is for: samples, walks, comparisons, the report."""
+"""What a finished run is for: samples, images of texts, walks, comparisons, the report."""
 
 from __future__ import annotations
 
@@ -67,6 +67,31 @@ def sample(
             columns, rows = each, [generator.classes[number] for number in classes]
     batches = generator.batches(n, seed=seed, labels=labels, psi=psi)
     return draw.write(batches, out, count=n, labels=labels, columns=columns, row_labels=rows)
+
+
+def text(
+    run: PathLike,
+    text: str,
+    n: int = 16,
+    *,
+    seed: int = 0,
+    out: PathLike | None = None,
+    checkpoint: str | None = None,
+    device: str = "cpu",
+    psi: float = 1.0,
+) -> Path:
+    """Write n images of what a text says, as `sample` does: FILE.png, FILE.npz or a folder of PNGs; returns it.
+
+    Without `out`, text-SEED.png in the run's folder. `UserError` for a run that hears no text, for an empty or too
+    long one, and for words that the run's captions don't have, each with the nearest that they have.
+    """
+    if n < 1:
+        raise UserError(f"n is {n}; expected at least 1")
+    require_psi(psi)
+    generator = load(run, checkpoint, device=device)
+    rows = generator.words(text, n)
+    target = Path(out) if out else beside(run, f"text-{seed}.png")
+    return draw.write(generator.batches(n, seed=seed, labels=rows, psi=psi), target, count=n, labels=rows)
 
 
 def _sample_fleet(

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from zerosum.data import archive, cache, transforms
 from zerosum.data.archive import File
+from zerosum.data.captions import Rows, Vocabulary
 from zerosum.data.dataset import Dataset, Skipped, Split, fingerprint
 from zerosum.data.forms import IMAGES, Form, empty_classes
 from zerosum.errors import UserError
@@ -37,12 +38,13 @@ class Scan:
     skipped: tuple[Skipped, ...]
 
 
-def scan(path: Path) -> Scan:
+def scan(path: Path, form: Form = IMAGES) -> Scan:
     """Reads every file's header, or recalls it where no file's name, size or time has changed since."""
-    record = cache.cache_folder() / "scans" / f"{archive.stamp(path)}-{transforms.VERSION}.json"
+    own = f"-{form.name}" if form.parted else ""  # such a form decides which files belong together
+    record = cache.cache_folder() / "scans" / f"{archive.stamp(path)}-{transforms.VERSION}{own}.json"
     known = _recall(record)
     if known is None:
-        known = _scan(path)
+        known = _scan(path, form)
         cache.keep(record, json.dumps(asdict(known)).encode())
     return known
 
@@ -56,18 +58,18 @@ def _recall(record: Path) -> Scan | None:
         return None
 
 
-def _scan(path: Path) -> Scan:
+def _scan(path: Path, form: Form) -> Scan:
     found: list[tuple[str, str]] = []
     sides: list[int] = []
     skipped: list[Skipped] = []
     grey = True
     with transforms.quiet():
-        for item in archive.read_files(path):
+        for item in form.read(path) if form.parted else archive.read_files(path):
             if isinstance(item, Skipped):
                 skipped.append(item)
                 continue
             try:
-                header = transforms.inspect(item.data)
+                header = transforms.inspect(form.parted(item.data)[1] if form.parted else item.data)
             except transforms.ImageError as error:
                 skipped.append(Skipped(name=item.name, reason=str(error)))
                 continue
@@ -89,7 +91,7 @@ def open_images(
     path: Path, name: str, size: int | None, sizes: tuple[int, ...], channels: int | None, form: Form = IMAGES
 ) -> Dataset:
     """The images below `path` as a dataset, from the cache where this content has been converted before."""
-    scanned = scan(path)
+    scanned = scan(path, form)
     if not scanned.images:
         raise _nothing(path, scanned.skipped)
     size = transforms.choose_size(size, sizes, scanned.side)
@@ -136,29 +138,36 @@ def _load(folder: Path, name: str, scanned: Scan, form: Form) -> Dataset | None:
         meta = json.loads((folder / "meta.json").read_bytes())
         images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
         labels = np.load(folder / "labels.npy", allow_pickle=False) if meta["classes"] else None
+        captions = np.load(folder / "captions.npy", allow_pickle=False) if form.parted else None
         if list(images.shape) != meta["shape"]:
             return None
         skipped = [Skipped(**one) for one in meta["skipped"]]
         train, classes, digest = int(meta["train"]), meta["classes"], str(meta["fingerprint"])
+        words = tuple(map(str, meta.get("words", ())))
     except (OSError, ValueError, TypeError, KeyError):
         return None
     known = {one.name for one in scanned.skipped}
     return Dataset(
         name=name,
         kind="images",
-        train=_split(images[:train], None if labels is None else labels[:train], form),
-        held_out=_split(images[train:], None if labels is None else labels[train:], form),
+        train=_split(images, labels, captions, slice(train), form),
+        held_out=_split(images, labels, captions, slice(train, None), form),
         classes=tuple(classes) if classes else None,
         fingerprint=digest,
-        empty_classes=scanned.empty,
+        empty_classes=() if form.parted else scanned.empty,
+        words=words,
         skipped=(*scanned.skipped, *(one for one in skipped if one.name not in known)),
     )
 
 
-def _split(rows: npt.NDArray[Any], labels: npt.NDArray[np.int64] | None, form: Form) -> Split:
-    """Rows as samples; of two squares side by side the left one is the partner of the right one."""
+def _split(
+    rows: npt.NDArray[Any], labels: npt.NDArray[np.int64] | None, captions: Rows | None, part: slice, form: Form
+) -> Split:
+    """A part of the rows as samples; of two squares side by side the left one is the partner of the right one."""
+    rows = rows[part]
+    labels, captions = None if labels is None else labels[part], None if captions is None else captions[part]
     if form.across == 1:
-        return Split(samples=rows, labels=labels)
+        return Split(samples=rows, labels=labels, captions=captions)
     side = rows.shape[1]
     return Split(samples=rows[:, :, side:], labels=labels, partners=rows[:, :, :side])
 
@@ -173,6 +182,7 @@ class _Raw:
     names: list[str] = field(default_factory=list)
     digests: list[bytes] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
+    captions: list[tuple[str, ...]] = field(default_factory=list)
     grey: bool = True
 
 
@@ -211,6 +221,7 @@ def _decode_all(path: Path, target: Path, size: int, channels: int, form: Form) 
                 image, digest = result
                 raw.names.append(item.name)
                 raw.digests.append(digest)
+                raw.captions += [form.parted(item.data)[0]] if form.parted else []
                 raw.grey = raw.grey and bool((image == image[..., :1]).all())
                 file.write(image.tobytes())
     return raw
@@ -236,7 +247,8 @@ def _decode(
     if isinstance(item, Skipped):
         return item
     try:
-        return form.decode(item.data, size, channels), hashlib.sha256(item.data).digest()
+        image = form.parted(item.data)[1] if form.parted else item.data
+        return form.decode(item.data, size, channels), hashlib.sha256(image).digest()
     except transforms.UnequalError as error:
         raise UserError(f"{item.name} is no pair: {error}; expected A|B, or folders of A and B") from None
     except transforms.ImageError as error:
@@ -268,16 +280,33 @@ def _finish(part: Path, raw: _Raw, size: int, channels: int | None, form: Form) 
         _sync(file)
     if labels is not None:
         np.save(part / "labels.npy", np.array([labels[place] for place in order], dtype=np.int64))
-    _write_meta(part, shape, int((~held).sum()), found.classes, skipped)
+    train = int((~held).sum())
+    words: tuple[str, ...] = ()
+    if form.parted:
+        told = [raw.captions[row] for row in rows]
+        vocabulary = Vocabulary.of(told[:train])  # nobody learns what a word means that is held out alone
+        np.save(part / "captions.npy", vocabulary.rows(told, max(map(len, told))))
+        words = vocabulary.words
+    _write_meta(part, shape, train, found.classes, skipped, words)
 
 
 def _write_meta(
-    part: Path, shape: tuple[int, ...], train: int, classes: Sequence[str], skipped: Sequence[Skipped]
+    part: Path,
+    shape: tuple[int, ...],
+    train: int,
+    classes: Sequence[str],
+    skipped: Sequence[Skipped],
+    words: Sequence[str],
 ) -> None:
     images = np.load(part / "images.npy", mmap_mode="r")
     labels = np.load(part / "labels.npy") if classes else None
+    captions = np.load(part / "captions.npy") if words else None
     splits = [
-        Split(samples=images[part_], labels=None if labels is None else labels[part_])
+        Split(
+            samples=images[part_],
+            labels=None if labels is None else labels[part_],
+            captions=None if captions is None else captions[part_],
+        )
         for part_ in (slice(train), slice(train, None))
     ]
     meta: dict[str, Any] = {
@@ -286,6 +315,7 @@ def _write_meta(
         "classes": list(classes),
         "skipped": [asdict(one) for one in skipped],
         "fingerprint": fingerprint(*splits),
+        "words": list(words),
     }
     with (part / "meta.json").open("wb") as file:
         file.write(json.dumps(meta).encode())

@@ -27,9 +27,15 @@ class Split:
     samples: npt.NDArray[Any]
     labels: npt.NDArray[np.int64] | None = None  # (N,), an index into the classes
     partners: npt.NDArray[Any] | None = None  # uint8 (N, h, w, c): of each sample the image that it is to be made of
+    captions: npt.NDArray[np.int32] | None = None  # (N, K, L): of each sample K captions, rows of `Vocabulary`
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    @property
+    def told(self) -> npt.NDArray[np.int64] | None:
+        """What a conditional generator is told of each sample: its first caption (N, L), else its label (N,)."""
+        return self.labels if self.captions is None else self.captions[:, 0].astype(np.int64)
 
     def of(self, number: int) -> Split:
         """The samples of one class, without labels."""
@@ -57,6 +63,7 @@ class Dataset:
     empty_classes: tuple[str, ...] = ()  # folders beside the classes without an image that can be read
     skipped: tuple[Skipped, ...] = ()
     note: str | None = None  # what the user should know: "MNIST is not here, so digits stands in"
+    words: tuple[str, ...] = ()  # of its captions; row entry k is word k - 1, and 0 is none
 
     @property
     def source_shape(self) -> tuple[int, ...] | None:
@@ -65,6 +72,11 @@ class Dataset:
             return None
         shape = self.train.partners.shape
         return shape[3], shape[1], shape[2]
+
+    @property
+    def text(self) -> tuple[int, int] | None:
+        """The words of its captions, with the empty one, and those of one row; None where it has no captions."""
+        return None if self.train.captions is None else (len(self.words) + 1, self.train.captions.shape[2])
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -139,7 +151,8 @@ def fingerprint(train: Split, held_out: Split) -> str:
     """SHA-256 over the shapes, samples and labels of both splits; reads memory-mapped samples in pieces."""
     digest = hashlib.sha256()
     for split in (train, held_out):
-        for array in (split.samples, split.labels, *([] if split.partners is None else [split.partners])):
+        others = [array for array in (split.partners, split.captions) if array is not None]
+        for array in (split.samples, split.labels, *others):
             if array is None:
                 digest.update(b"none;")
                 continue

@@ -42,6 +42,7 @@ class Form:
     read: Callable[[Path], Iterator[File | Skipped]] = archive.read_files
     decode: Callable[[bytes, int, int], npt.NDArray[np.uint8]] = transforms.decode
     across: int = 1  # squares side by side in a row
+    parted: Callable[[bytes], tuple[tuple[str, ...], bytes]] | None = None  # what is read: captions and an image
 
 
 def without_top(names: Sequence[str]) -> list[list[str]]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from zerosum.data.dataset import Dataset
+from zerosum.data.dataset import Dataset, Split
 from zerosum.errors import CheckpointError, UserError
 
 RESIDENT_BYTES = 2**30  # a larger set does not go to a GPU, but stays where it is, memory-mapped
@@ -102,11 +102,11 @@ class Feed:
         if self._flip and split.partners is None and self._rows is not None and self._rows.nbytes <= MIRRORED_BYTES:
             mirrored = self._rows.view(count, *self._shape).flip(-1).view(count, -1)
             self._rows, self._mirror = torch.cat([self._rows, mirrored]), count
-        self._y = None if split.labels is None else torch.from_numpy(np.array(split.labels)).to(device)
+        self._y = _told_of(split, device)
         self._order = _permutations(seed, count) if draw == "shuffle" else _Stream(seed, 0, BLOCK, _uniform(count))
         self._flips = _Stream(seed, 1, BLOCK, _uniform(2))
         self._classes = _Stream(seed, 2, BLOCK, _uniform(count))
-        self._places = _Stream(seed, 3, BLOCK, _uniform(PLACES))
+        self._places, *self._wordings = (_Stream(seed, name, BLOCK, _uniform(PLACES)) for name in (3, 4, 5))
         self._drawn = 0
         self._labelled = 0
 
@@ -119,11 +119,11 @@ class Feed:
         """The next `count` samples of all ranks together, of which this rank gets its part, in order.
 
         Returns x: (count / world, C, H, W) in `value_range`, or points (count / world, 2); and y: int64
-        (count / world,), None where the data has no labels. `UserError` where `count` is not a multiple of
-        the number of ranks.
+        (count / world,), or one of each sample's captions (count / world, L), None where the data has neither.
+        `UserError` where `count` is not a multiple of the number of ranks.
         """
         start, stop, order, index = self._next(count)
-        y = None if self._y is None else self._y.index_select(0, index)
+        y = self._told(index, self._wordings[0], start, stop)
         flips = self._mirrored(start, stop)
         if flips is not None and self._mirror is not None:
             index, flips = index + self._mirror * flips, None
@@ -146,6 +146,16 @@ class Feed:
             found = self._gather(host, order) if rows is None else rows.index_select(0, index)
             made.append(self._moved(found.view(len(order), *shape), flips, start, stop))
         return made[0], made[1]
+
+    def _told(self, index: Tensor, wordings: _Stream, start: int, stop: int) -> Tensor | None:
+        """The labels of these rows, or of each row the caption that the stream says at its place."""
+        if self._y is None:
+            return None
+        found = self._y.index_select(0, index)
+        if found.dim() == 1:
+            return found
+        chosen = sent(torch.from_numpy(wordings.read(start, stop) * found.shape[1] // PLACES), self._device)
+        return found[torch.arange(len(found), device=self._device), chosen].long()
 
     def _next(self, count: int) -> tuple[int, int, Indices, Tensor]:
         """This rank's part of the next `count`: its places in the streams, and the rows, also on the device."""
@@ -173,17 +183,17 @@ class Feed:
         )
 
     def labels(self, count: int) -> Tensor | None:
-        """Labels for `count` fakes of all ranks together, drawn with replacement from the train labels.
+        """Labels, or captions, for `count` fakes of all ranks together, drawn with replacement from those of train.
 
         They have a stream of their own: real batches do not depend on them. Returns this rank's part,
-        int64 (count / world,); None where the data has no labels.
+        int64 (count / world,) or (count / world, L); None where the data has neither.
         """
         start, stop = self._part(self._labelled, count)
         if self._y is None:
             return None
         self._labelled += count
         index = sent(torch.from_numpy(self._classes.read(start, stop)), self._device)
-        return self._y.index_select(0, index)
+        return self._told(index, self._wordings[1], start, stop)
 
     def state_dict(self) -> dict[str, Any]:
         """How many samples and labels were drawn, on all ranks together: plain integers."""
@@ -229,6 +239,12 @@ def sent(values: Tensor, device: torch.device) -> Tensor:
     if device.type != "cuda":
         return values.to(device)
     return values.pin_memory().to(device, non_blocking=True)
+
+
+def _told_of(split: Split, device: torch.device) -> Tensor | None:
+    """The labels (N,) or captions (N, K, L) on the device; None where there are neither."""
+    told = split.labels if split.captions is None else split.captions
+    return None if told is None else torch.from_numpy(np.array(told)).to(device)
 
 
 def _permutations(seed: int, count: int) -> _Stream:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from zerosum.data.cache import write_atomically
+from zerosum.data.captions import Vocabulary
 from zerosum.data.dataset import Dataset, Skipped, open_dataset, resolve
 from zerosum.data.sources import SOURCES, Request, Surveyed
 from zerosum.errors import UserError
@@ -57,6 +58,7 @@ def show(dataset: Dataset, path: Path) -> dict[str, Any]:
         "classes": _counts(dataset),
         "skipped": [asdict(one) for one in dataset.skipped],
         "note": dataset.note,
+        "captions": _captions(dataset),
         "fingerprint": dataset.fingerprint,
         "picture": str(path),
     }
@@ -75,6 +77,15 @@ def _counts(dataset: Dataset) -> dict[str, int] | None:
     labels = [split.labels for split in (dataset.train, dataset.held_out) if split.labels is not None]
     counts = np.bincount(np.concatenate(labels), minlength=len(dataset.classes))
     return {name: int(count) for name, count in zip(dataset.classes, counts, strict=True)}
+
+
+def _captions(dataset: Dataset) -> dict[str, Any] | None:
+    """How many words the captions are made of, and all of one image; None where there are none."""
+    if dataset.text is None or dataset.train.captions is None:
+        return None
+    vocabulary = Vocabulary(dataset.words, dataset.text[1])
+    texts = [vocabulary.text(row) for row in dataset.train.captions[0]]
+    return {"words": len(dataset.words), "first": list(dict.fromkeys(texts))}
 
 
 def _grid(dataset: Dataset) -> Image.Image:

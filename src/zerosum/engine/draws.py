@@ -21,7 +21,7 @@ class Streams:
         feed: Feed,
         *,
         z_dim: int,
-        classes: bool,
+        conditional: bool,
         device: torch.device,
         dtype: torch.dtype,
         seed: int,
@@ -31,7 +31,7 @@ class Streams:
     ) -> None:
         """domains: a feed of each class alone, where the game asks for them."""
         self.domains = tuple(domains)
-        self.feed, self.z_dim, self.classes = feed, z_dim, classes
+        self.feed, self.z_dim, self.conditional = feed, z_dim, conditional
         self.device, self.dtype, self.rank, self.world = device, dtype, rank, world
         self.seed = seed
         self.generator = torch.Generator().manual_seed(seed)
@@ -51,7 +51,7 @@ class Streams:
 
     def real(self, count: int) -> tuple[Tensor, Tensor | None]:
         x, y = self.feed.take(count)
-        return x, y if self.classes else None
+        return x, y if self.conditional else None
 
     def pairs(self, count: int) -> tuple[Tensor, Tensor]:
         return self.feed.take_pairs(count)
@@ -60,7 +60,7 @@ class Streams:
         return self.domains[domain].take(count)[0]
 
     def labels(self, count: int) -> Tensor | None:
-        return self.feed.labels(count) if self.classes else None
+        return self.feed.labels(count) if self.conditional else None
 
     def noise(self, count: int) -> Tensor:
         return self._slice(torch.randn(count, self.z_dim, generator=self.generator, dtype=torch.float32))

@@ -312,7 +312,7 @@ class Loop:
     def _examine(self) -> None:
         self._certified()
         training = self.training
-        if self.habits.examine is not None and self.engine.leads:
+        if self.habits.examine is not None and training.game.drawing and self.engine.leads:
             found = self.habits.examine(training.game, training.generator)
             self._emit(
                 cast(events.ExamEvent, {"event": "exam", "step": training.step, "images": training.images, **found})
@@ -320,7 +320,7 @@ class Loop:
 
     def _score(self) -> None:
         self._certified()
-        if self.habits.score is not None and self.engine.leads:
+        if self.habits.score is not None and self.training.game.drawing and self.engine.leads:
             self.bests.score(self.habits.score)
 
     def _save(self, name: str) -> None:

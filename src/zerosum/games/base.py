@@ -19,7 +19,7 @@ class Draws(Protocol):
     """Where a round's chance comes from. Counts are global; a process gets its own slice."""
 
     def real(self, count: int) -> tuple[Tensor, Tensor | None]:
-        """The next real samples and their classes."""
+        """The next real samples and their classes (n,), or captions (n, L)."""
 
     def pairs(self, count: int) -> tuple[Tensor, Tensor]:
         """The next pairs: the images that are given, and those that are to be made of them."""
@@ -31,7 +31,7 @@ class Draws(Protocol):
         """z: (n, z_dim)."""
 
     def labels(self, count: int) -> Tensor | None:
-        """Classes for G, distributed as the data's; None where G takes none."""
+        """Classes or captions for G, distributed as the data's; None where G takes none."""
 
     def uniform(self, count: int) -> Tensor:
         """(n,) in [0, 1)."""
@@ -95,6 +95,11 @@ class Game(ABC):
     def joined(cls, networks: Mapping[str, nn.Module]) -> nn.Module:
         """What a run is used by, of the networks of the generator and of those `beside` it."""
         return networks[str(cls.generator)]
+
+    @property
+    def drawing(self) -> bool:
+        """Whether G learns to draw by now: only then its samples are scored and examined."""
+        return True
 
     @property
     def period(self) -> int:

@@ -210,6 +210,18 @@ class CycleRules(AimedRules):
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
+class DescribedRules(AimedRules):
+    """G draws what a text says, and D sees both."""
+
+    kind: ClassVar[str] = "described"
+
+    stage: Annotated[int, Field(ge=0, le=2)] = 2  # 0: words and images learn to meet; 1: small images; 2: large ones
+    kl: NonNegative = 1.0  # of the divergence of a text's condition from N(0, 1), a mean over its numbers
+    mismatch: Probability = 0.5  # share in D's fake part of real images under another's caption
+    margin: NonNegative = 1.0  # by which an image's own caption is to be nearer than another's
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class DomainRules(AimedRules):
     """One translator into every domain, and a judge that names domains."""
 

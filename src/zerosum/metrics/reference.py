@@ -39,7 +39,7 @@ class Reference:
     dataset: Dataset
     split: SplitName
     images: npt.NDArray[np.uint8]
-    labels: npt.NDArray[np.int64] | None
+    told: npt.NDArray[np.int64] | None  # labels (N,), or a caption of each (N, L)
     extractor: Extractor | None  # None: figures that need no features only
     made: Features | None = None  # of the images, where somebody has them already
 
@@ -48,12 +48,12 @@ class Reference:
         """Of a data set's split (see `choose_split`)."""
         name, chosen = choose_split(dataset, split)
         order = np.random.RandomState(SHUFFLE).permutation(len(chosen))[:MOST]
-        labels = None if chosen.labels is None else np.asarray(chosen.labels[order])
+        told = None if chosen.told is None else np.asarray(chosen.told[order])
         return cls(
             dataset=dataset,
             split=name,
             images=np.asarray(chosen.samples[order]),
-            labels=labels,
+            told=told,
             extractor=extractor,
         )
 

@@ -56,6 +56,13 @@ def describe_player(player: Player, domain: Domain) -> list[Layer]:
         if getattr(network, "sees_source", False) and domain.source is not None:
             inputs.append(torch.empty(1, *domain.source))
             rows.append(Layer(name="source", kind="input", output=domain.source, follows=False))
+        elif (hears := getattr(network, "hears", None)) is not None:
+            inputs.append(torch.empty(1, hears))
+            rows.append(Layer(name="y", kind="input", settings="of a text", output=(hears,), follows=False))
+        elif domain.text is not None:
+            words, length = domain.text
+            inputs.append(torch.zeros(1, length, dtype=torch.int64))
+            rows.append(Layer(name="y", kind="input", settings=f"{words} words", output=(length,), follows=False))
         elif domain.classes is not None:
             inputs.append(torch.zeros(1, dtype=torch.int64))
             rows.append(Layer(name="y", kind="input", settings=f"{domain.classes} classes", output=(), follows=False))

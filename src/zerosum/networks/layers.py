@@ -147,6 +147,13 @@ def require_classes(domain: Domain, network: str) -> int:
     return domain.classes
 
 
+def require_text(domain: Domain, network: str) -> tuple[int, int]:
+    """The words that captions are made of, and those of one row; `UserError` for data without captions."""
+    if domain.text is None:
+        raise UserError(f"network {network} draws what a text says, and this recipe has no captions: take stackgan")
+    return domain.text
+
+
 def one_hot(y: Tensor, classes: int, dtype: torch.dtype) -> Tensor:
     """(N,) labels as (N, classes) rows of zeros with a one; a mixture, (N, classes) of floats, stays as it is."""
     if y.is_floating_point():

@@ -89,8 +89,9 @@ def draw(
 ) -> Iterator[Samples]:
     """`count` samples in batches: images uint8 (n, H, W, C), or points float32 (n, 2).
 
-    labels: (count,) for a conditional G; psi: truncation, from 0 to 1 (`Space.truncated`). Sample i has the same z for
-    every batch size and device; its pixels may still differ by one level where the arithmetic rounds differently.
+    labels: (count,), or words (count, L), for a conditional G; psi: truncation, from 0 to 1 (`Space.truncated`). Sample
+    i has the same z for every batch size and device; its pixels may still differ by one level where the arithmetic
+    rounds differently.
     """
     if count < 1:
         raise UserError(f"{count} samples asked for; expected at least 1")
@@ -162,7 +163,7 @@ def write_folder(batches: Iterable[Samples], folder: PathLike) -> Path:
 
 
 def write_npz(batches: Iterable[Samples], path: PathLike, *, count: int, labels: Labels | None = None) -> Path:
-    """`images` uint8 (count, H, W, C), or `points` float32 (count, 2), and `labels` int64 (count,) if any.
+    """`images` uint8 (count, H, W, C), or `points` float32 (count, 2), and `labels` int64, if any.
 
     One batch is in memory at a time. `ValueError` where the batches do not add up to `count`.
     """
@@ -179,7 +180,7 @@ def write_npz(batches: Iterable[Samples], path: PathLike, *, count: int, labels:
         if written != count:
             raise ValueError(f"{written} samples were drawn, not {count}")
         if labels is not None:
-            with _member(archive, "labels", np.dtype(np.int64), (count,)) as put:
+            with _member(archive, "labels", np.dtype(np.int64), labels.shape) as put:
                 put(labels)
     return Path(path)
 

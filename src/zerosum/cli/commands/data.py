@@ -22,7 +22,10 @@ family = typer.Typer(context_settings={"help_option_names": ["-h", "--help"]})
 app.add_typer(family, name="data", rich_help_panel="Look", help="Look at a source, or check every file of it.")
 
 Source = Annotated[
-    str, typer.Argument(help="digits, mnist, fashion-mnist, folder:PATH, stacked, ring or grid.", metavar="SOURCE")
+    str,
+    typer.Argument(
+        help="digits, mnist, fashion-mnist, folder:PATH, captions:PATH, stacked, ring or grid.", metavar="SOURCE"
+    ),
 ]
 
 
@@ -82,7 +85,7 @@ def spread(dataset: Dataset) -> Any:
 
 
 def _stem(source: str) -> str:
-    return Path(source.removeprefix("folder:")).resolve().name.partition(".")[0] or "data"
+    return Path(source.partition(":")[2] or source).resolve().name.partition(".")[0] or "data"
 
 
 def _described(facts: Mapping[str, Any]) -> str:
@@ -93,6 +96,9 @@ def _described(facts: Mapping[str, Any]) -> str:
         f"values      {facts['dtype']}, {low:g} to {high:g}",
         f"classes     {_listed(facts['classes']) if facts['classes'] else 'none'}",
     ]
+    if facts["captions"]:
+        told = "; ".join(facts["captions"]["first"])
+        lines.append(f"captions    of {facts['captions']['words']:,} words, such as: {told}")
     if facts["skipped"]:
         lines.append(f"skipped     {len(facts['skipped']):,} files, which `zerosum data check` names")
     if facts["note"]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from zerosum.spec import Recipe
 
 DIGIT, FACE, PHOTO = 28, 64, 256  # pixels
+TEXT = (36, 10)  # words that the captions of digits are made of, and of one caption
 
 
 @app.command(rich_help_panel="Look")
@@ -80,6 +81,8 @@ def needs(recipe: Recipe) -> str:
         parts.append(f"{recipe.size}x{recipe.size}")
     if recipe.channels is not None:
         parts.append("grey" if recipe.channels == 1 else "colour")
+    if recipe.captions == "required":
+        parts.append("with captions")
     if recipe.classes == "required" and recipe.inputs == "noise":
         parts.append("with labels")
     return ", ".join(parts)
@@ -144,6 +147,7 @@ def _domain(recipe: Recipe) -> Domain:
         classes=2 if recipe.inputs in ("domains", "codes") else classes,
         value_range=recipe.value_range,
         source=source_of(recipe, shape),
+        text=TEXT if recipe.captions == "required" else None,
     )
 
 

@@ -83,6 +83,11 @@ Opener = Callable[[Dataset, Progress | None], Extractor]
 FEATURES: Registry[Opener] = Registry("feature network", "zerosum.metrics.features")
 
 
+def own(data: str) -> str | None:
+    """The network in the package that knows the data of that name, with captions or without; None where none does."""
+    return OWN.get(data.removeprefix("captions:"))
+
+
 def extractor_for(dataset: Dataset, name: str | None = None, *, progress: Progress | None = None) -> Extractor:
     """The feature network called `name`, or the one that suits the data best.
 
@@ -92,7 +97,7 @@ def extractor_for(dataset: Dataset, name: str | None = None, *, progress: Progre
     """
     if dataset.kind != "images":
         raise UserError(f"{dataset.name} has points, and feature networks look at images; expected a source of images")
-    return FEATURES[name or OWN.get(dataset.name, OTHERS)](dataset, progress)
+    return FEATURES[name or own(dataset.name) or OTHERS](dataset, progress)
 
 
 def check_images(images: Any) -> None:
