@@ -10,6 +10,7 @@ from zerosum.errors import UserError
 from zerosum.games.base import Shown, Terms, play_round
 from zerosum.games.described import Described, alike, joint_loss
 from zerosum.games.rules import DescribedRules
+from zerosum.losses.equilibrium import equilibrium
 
 Played = list[tuple[str, Terms]]
 
@@ -94,16 +95,27 @@ def test_d_is_shown_real_images_with_another_caption_as_fakes_and_g_pays_for_its
     assert set(game.D.sides) == {side}
     # Logits: real 0.5*1*1, 0.5*3*2; fakes are 2+1 and -2+2, so 0.5*3*1 and 0; mismatched 0.5*1*2 and 0.5*3*1.
     real, fake, wrong = [0.5, 3.0], [1.5, 0.0], [1.0, 1.5]
-    d_adv = 0.5 * (sum((one - 1) ** 2 for one in real) / 2 + 0.75 * sum(one**2 for one in fake) / 2)
-    assert values(d_terms) == pytest.approx(
-        {"D/adv": d_adv, "D/mismatch": 0.5 * 0.25 * sum(one**2 for one in wrong) / 2}
-    )
+    fake_part = 0.75 * sum(one**2 for one in fake) / 2 + 0.25 * sum(one**2 for one in wrong) / 2
+    assert values(d_terms) == pytest.approx({"D/adv": 0.5 * (sum((one - 1) ** 2 for one in real) / 2 + fake_part)})
     assert values(g_terms) == pytest.approx({"G/adv": 0.5 * sum((one - 1) ** 2 for one in fake) / 2, "G/kl": 3.0})
 
 
 def test_without_a_mismatch_it_is_the_plain_conditional_game() -> None:
-    terms = dict(played(game_of(stage=1, mismatch=0.0))[0])
-    assert set(terms["D"]) == {"D/adv"}
+    game = game_of(stage=1, mismatch=0.0)
+    terms = dict(played(game)[0])
+    assert values(terms["D"]) == pytest.approx({"D/adv": 0.5 * ((0.5 - 1) ** 2 + (3.0 - 1) ** 2 + 1.5**2) / 2})
+    assert len(game.D.sides) == 3  # real and drawn in D's turn, drawn in G's: no other caption
+
+
+def test_where_d_can_tell_nothing_its_loss_is_at_its_rest() -> None:
+    rules = DescribedRules(stage=2)
+    game = Described({"G": Painter(), "D": Critic()}, rules)
+    with torch.no_grad():
+        game.D.factor.zero_()
+    rest = equilibrium({"game": {"kind": rules.kind, "loss": rules.loss}})
+    terms = dict(played(game)[0])
+    assert float(terms["D"]["D/adv"].detach()) == pytest.approx(rest["D"])
+    assert float(terms["G"]["G/adv"].detach()) == pytest.approx(rest["G"])
 
 
 def test_words_and_images_meet_first_and_nobody_draws() -> None:

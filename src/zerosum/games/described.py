@@ -98,14 +98,14 @@ class Described(Game):
         rules, share = self.rules, self.rules.mismatch
         real_logits, fake_logits = self.D(x, embedded), self.D(fake, embedded)
         real, drawn = self.loss.d_terms(real_logits, fake_logits, rules)
-        terms = {"D/adv": real.mean() + (1 - share) * drawn.mean()}
+        fake_part = (1 - share) * drawn.mean()
         if share:
-            terms["D/mismatch"] = share * self.loss.d_fake(self.D(x, wrong), rules).mean()
+            fake_part = fake_part + share * self.loss.d_fake(self.D(x, wrong), rules).mean()
         seen: Terms = {}
         if observe:
             with torch.no_grad():
                 seen = before_update(verdict(self.loss, rules, real_logits, fake_logits))
-        yield Move(terms=terms, seen=seen)
+        yield Move(terms={"D/adv": real.mean() + fake_part}, seen=seen)
 
     def play_g(self, fake: Tensor, divergence: Tensor, embedded: Tensor, observe: bool) -> Iterator[Move]:
         logits = self.D(fake, embedded)
