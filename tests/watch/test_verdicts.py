@@ -118,13 +118,16 @@ def test_nothing_is_judged_in_the_first_seconds_but_what_is_plain(story: Any, st
     assert watch.verdict.name == "G winning"
 
 
-def test_a_stage_of_a_third_player_is_no_defeat_of_those_that_rest(story: Any, recipe: Any) -> None:
-    game = {"grad_norm": {"D": 1.0, "G": 1.0, "E": None}}
-    rests = {"acc_real": None, "acc_fake": None, "separation": None, "grad_norm": {"D": None, "G": None, "E": 0.5}}
-    nobody = rests | {"grad_norm": {"D": None, "G": None, "E": None}}
-    for second, name in ((rests, "learning"), (nobody, "D winning")):
+def test_a_player_that_a_stage_leaves_out_is_not_beaten_and_one_whose_turns_change_nothing_is(
+    story: Any, recipe: Any
+) -> None:
+    unseen = {"acc_real": None, "acc_fake": None, "separation": None}
+    encoding = unseen | {"losses": {"E/z": 0.5}, "grad_norm": {"D": None, "G": None, "E": 0.5}}
+    pretraining = unseen | {"losses": {"G/l2": 0.1}, "grad_norm": {"D": None, "G": 0.5}}
+    frozen = unseen | {"grad_norm": {"D": None, "G": None}}
+    for stage, name in ((encoding, "learning"), (pretraining, "learning"), (frozen, "D winning")):
         events = [
-            event | (second if event["step"] > 2000 else game) if event["event"] == "step" else event
+            event | (stage if event["event"] == "step" and event["step"] > 2000 else {})
             for event in story(scores=FALLING)
             if event["event"] != "exam"
         ]

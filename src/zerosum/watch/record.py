@@ -105,16 +105,13 @@ def _numbers(fields: Any) -> dict[str, float]:
 
 
 def _nested(event: Mapping[str, Any]) -> dict[str, float]:
-    """`loss.D`, `loss.G`, the sums of a player's adversarial terms; `grad.D`, `grad.G`; `lr.D`, `lr.G`; and `third`.
-
-    That is 1 where neither D nor G learns but another player, as an encoder does when the two have had their stage.
-    """
+    """`loss.D`, the sum of a player's adversarial terms; `plays.D`, which is 1 where it has any; `grad.D`; `lr.D`."""
     found: dict[str, float] = {}
     for name, value in _numbers(event.get("losses")).items():
         player, _, term = name.partition("/")
+        found[f"plays.{player}"] = 1.0
         if term in ("adv", "real", "fake", ""):
             found[f"loss.{player}"] = found.get(f"loss.{player}", 0.0) + value
     for group, key in (("grad", "grad_norm"), ("lr", "lr")):
         found |= {f"{group}.{player}": value for player, value in _numbers(event.get(key)).items()}
-    learn = {name.partition(".")[2] for name, value in found.items() if name.startswith("grad.") and value >= 0}
-    return found | {"third": float(bool(learn) and not learn & {"D", "G"})}
+    return found

@@ -145,9 +145,12 @@ def _most_lasting(column: Column) -> float:
 
 
 def _is_silent(steps: Table, player: str, now: slice) -> bool:
-    """Whether a player's weights stay as they are: no gradient was taken, or its rate is 0; and no third one learns."""
+    """Whether a player has turns and its weights stay as they are: no gradient was taken, or its rate is 0.
+
+    One that a stage leaves out, as D in a pretraining or both beside an encoder that learns, is not beaten.
+    """
     rates, gradients = steps.column(f"lr.{player}")[now], steps.column(f"grad.{player}")[now]
-    known = np.isfinite(rates).any() and not steps.column("third")[now].any()
+    known = np.isfinite(rates).any() and np.isfinite(steps.column(f"plays.{player}")[now]).any()
     return bool(known and (not np.isfinite(gradients).any() or (rates[np.isfinite(rates)] == 0).all()))
 
 
