@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from os.path import expandvars
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -31,7 +32,10 @@ CASES = (
     ("quick", "fashion-mnist"),
     ("dcgan-digits", "mnist"),
     ("dcgan-lite", "mnist"),
+    ("pix2pix", "pairs:$ZEROSUM_DATA/pairs/camvid128.tar"),
+    ("cyclegan", "unpaired:$ZEROSUM_DATA/unpaired/daisy2sunflower128.tar"),
 )
+SMALL = {"pix2pix": {"size": 64, "width": 32}, "cyclegan": {"size": 64, "width": 24}}
 MINUTES = 2.0
 
 
@@ -72,7 +76,9 @@ def measure(name: str, source: str, folder: Path) -> dict[str, Any]:
         mock.patch.object(starting, "habits", habits),
         mock.patch.object(Watcher, "__call__", clock.wrap("watch", hear)),
     ):
-        run = zerosum.train(name, source, minutes=MINUTES, out=folder / f"{name}-{source}")
+        told = {"stages": [], **SMALL[name]} if name in SMALL else None
+        out = folder / f"{name}-{Path(source).stem}"
+        run = zerosum.train(name, expandvars(source), minutes=MINUTES, settings=told, out=out)
     end = [event for event in run.events() if event["event"] == "end"][-1]
     shares = {f"{part}_share": seconds / end["seconds"] for part, seconds in clock.seconds.items()}
     return {"recipe": name, "data": source, "seconds": end["seconds"], "images": end["images"], **shares}

@@ -16,8 +16,6 @@ of the broken run.
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import inspect
 import json
 import os
 import shutil
@@ -28,9 +26,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
+import tasks
+from breaking import break_things
 from results import machine
 from zerosum.bench.race import environment
 
@@ -67,6 +65,11 @@ def broken(name: str, why: str, right: tuple[str, ...], *rows: tuple[str, str, d
     ]
 
 
+STREETS = "pairs:$ZEROSUM_DATA/pairs/camvid128.tar"
+FLOWERS = "unpaired:$ZEROSUM_DATA/unpaired/daisy2sunflower128.tar"
+STREET = {"size": 32, "width": 8, "exam_images": 250}  # small enough for a thousand steps within a third of a row
+COLOUR = {"size": 28, "width": 8, "blocks": 1, "lr": 5e-4, "flip": False, "batch": 4, "exam_images": 1_000}
+FLOWER = {"size": 32, "width": 8, "blocks": 1, "lr": 5e-4, "exam_images": 250, "stages": []}
 DCGAN, MLP = "dcgan-digits", "mlp"
 HALF = {"width": 32}  # half of its channels: one core makes 100,000 images in the minutes of a row
 BROKEN = [
@@ -134,6 +137,27 @@ BROKEN = [
         ("quick", "mnist-shuffled", {}),
     ),
     *broken(
+        "blind-d",
+        "a D of pairs that is not shown what an image was made of",
+        ("condition ignored",),
+        ("pix2pix", STREETS, {**STREET, "D.network": "blind-patchgan"}),
+        ("pix2pix", STREETS, {**STREET, "D.network": "blind-patchgan", "l1": 10}),
+    ),
+    *broken(
+        "deaf-g",
+        "a translator that is not told the domain",
+        ("condition ignored", "identity collapse"),
+        ("stargan", "domains:colours", {**COLOUR, "G.network": "deaf-stargan"}),
+        ("stargan", "domains:colours", {**COLOUR, "G.network": "deaf-stargan", "cycle": 1}),
+    ),
+    *broken(
+        "heavy-cycle",
+        "a cycle that weighs 200, and as much for leaving images as they are",
+        ("identity collapse",),
+        ("cyclegan", FLOWERS, {**FLOWER, "cycle": 200, "identity": 1}),
+        ("cyclegan", FLOWERS, {**FLOWER, "cycle": 1000, "identity": 1}),
+    ),
+    *broken(
         "wrong-range",
         "real images from 0 to 255 for a G that ends in tanh",
         ("D winning",),
@@ -162,52 +186,17 @@ HEALTHY = [
     )
     for seed in (0, 1)
 ]
+HEALTHY += [
+    Row(name=f"healthy-{recipe}-{seed}", recipe=recipe, data=data, settings={**settings, "seed": seed})
+    for recipe, data, settings in (
+        ("pix2pix", STREETS, STREET),
+        ("stargan", "domains:colours", COLOUR),
+        ("cyclegan", FLOWERS, FLOWER),
+        ("cyclegan", "unpaired:inverted", {**FLOWER, "size": 28, "flip": False, "jitter": 1}),
+    )
+    for seed in ((0, 1) if data != "unpaired:inverted" else (2, 3))
+]
 PLAN = [*BROKEN, *HEALTHY]
-
-
-def break_things() -> None:
-    """Register the networks and the sources that only a broken run has."""
-    from zerosum.data.dataset import Split, fingerprint, open_dataset
-    from zerosum.data.sources import SOURCES, Source
-    from zerosum.networks import NETWORKS
-
-    def noiseless(inner: str) -> type[nn.Module]:
-        class Noiseless(NETWORKS[inner]):  # type: ignore[misc]
-            def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-                return super().forward(torch.zeros_like(z), y)
-
-        return Noiseless
-
-    def tanh(inner: str) -> type[nn.Module]:
-        class Tanh(NETWORKS[inner]):  # type: ignore[misc]
-            def __init__(self, domain: Any, **arguments: Any) -> None:
-                super().__init__(dataclasses.replace(domain, value_range=(-1.0, 1.0)), **arguments)
-
-        return Tanh
-
-    for name, inner in (("dcgan", "dcgan-generator"), ("mlp", "mlp-generator")):
-        for kind, make in (("noiseless", noiseless), ("tanh", tanh)):
-            made = make(inner)
-            made.__init__.__signature__ = inspect.signature(NETWORKS[inner].__init__)
-            NETWORKS.register(f"{kind}-{name}")(made)
-
-    def hundred(request: Any) -> Any:
-        whole = open_dataset("mnist", size=request.size, sizes=request.sizes)
-        few = Split(samples=whole.train.samples[:100], labels=whole.train.labels[:100])
-        return dataclasses.replace(whole, name="mnist-100", train=few, fingerprint=fingerprint(few, whole.held_out))
-
-    def shuffled(request: Any) -> Any:
-        whole = open_dataset("mnist", size=request.size, sizes=request.sizes)
-        splits = [
-            dataclasses.replace(split, labels=np.random.RandomState(0).permutation(split.labels))
-            for split in (whole.train, whole.held_out)
-        ]
-        return dataclasses.replace(
-            whole, name="mnist-shuffled", train=splits[0], held_out=splits[1], fingerprint=fingerprint(*splits)
-        )
-
-    SOURCES.register("mnist-100")(Source(title="100 digits", open=hundred))
-    SOURCES.register("mnist-shuffled")(Source(title="digits with other digits' labels", open=shuffled))
 
 
 def train(row: Row) -> None:
@@ -220,7 +209,7 @@ def train(row: Row) -> None:
     try:
         zerosum.train(
             row.recipe,
-            os.path.expandvars(row.data),
+            tasks.source(row.data),
             minutes=row.minutes,
             settings=row.settings,
             out=RUNS / row.name,

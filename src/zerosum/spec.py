@@ -170,6 +170,7 @@ class Recipe:
     best: Literal["auto", "fid", "swd", "g-loss"] = "auto"  # auto: fid where a network for the data is at hand
     best_of: tuple[Literal["fid", "swd", "coverage"], ...] = ()  # figures that keep a checkpoint best-NAME too
     score_images: Positive = 50_000  # images between two scores
+    exam_images: Positive = 8_000  # and between two exams, which cost about as much as 150 images of training
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0  # torch takes no more
 
     def __post_init__(self) -> None:

@@ -18,7 +18,7 @@ from zerosum.engine.checkpoint import read
 from zerosum.errors import UserError
 from zerosum.sampling.tiles import starts, through
 
-SMALL = {"width": 4, "size": 32, "batch": 4, "grid": 4}
+SMALL = {"width": 4, "size": 32, "batch": 4, "grid": 4, "exam_images": 8}
 
 
 @pytest.fixture(autouse=True)
@@ -93,6 +93,17 @@ def test_a_run_has_grids_scores_and_ds_word_on_held_out_images(runs: dict[str, z
         assert not [event for event in events if event["event"] == "warning" and "left out" not in event["message"]]
 
 
+def test_a_run_is_examined_and_asked_what_its_game_can_answer(runs: dict[str, zerosum.Run]) -> None:
+    cycles = ["apart", "arrived", "asked", "change", "cycle", "fragile"]
+    asked = {"pix2pix": ["condition"], "srgan": [], "cyclegan": cycles, "stargan": cycles}
+    for name, probes in asked.items():
+        exams = [event for event in runs[name].events() if event["event"] == "exam"]
+        assert [event["step"] for event in exams] == [2, 4, 6]
+        assert all(sorted(event["probes"]) == probes for event in exams)
+        assert all(event["spread"] > 0 for event in exams)
+        assert exams[0]["probes"] != exams[-1]["probes"] or not probes
+
+
 def test_the_score_of_pairs_is_the_mean_error_to_the_held_out_partners(runs: dict[str, zerosum.Run]) -> None:
     from zerosum.api.tasks import TaskScorer, spread
     from zerosum.data import open_dataset
@@ -125,6 +136,17 @@ def test_pairs_are_judged_beside_their_partners_and_domains_there_and_back(runs:
     assert (pairs.protocol.samples, pairs.protocol.split) == (40, "held-out")
     assert 0 < pairs["l1"] < 1
     assert 5 < pairs["psnr"] < 30
+    told = zerosum.evaluate(runs["pix2pix"].path, n=40, metrics=("perceptual",), network="digits-net")
+    assert [figure.name for figure in told.figures] == ["perceptual"]
+    assert 0 < told["perceptual"] < 2 * 5  # unit vectors lie at most 2 apart (positive ones), in five layers
+    assert (told.protocol.network, len(told.protocol.checksum or "")) == ("digits-net", 64)
+    assert pairs.protocol.network is None
+    large = zerosum.evaluate(
+        runs["srgan"].path, n=40, metrics=("psnr", "perceptual", "swd", "fid"), network="digits-net"
+    )
+    names = ["psnr", "perceptual", "swd", "fid"]
+    assert [figure.name for figure in large.figures] == [*names, *(f"bicubic-{name}" for name in names)]
+    assert all(large[f"bicubic-{name}"] < large[name] for name in names[1:])
     large = zerosum.evaluate(runs["srgan"].path, n=40, metrics=("psnr",))
     assert [figure.name for figure in large.figures] == ["psnr", "bicubic-psnr"]
     assert large["bicubic-psnr"] > large["psnr"]  # after six steps

@@ -81,6 +81,7 @@ EVENTS = st.one_of(
         reach=st.none() | FINITE,
         gap=st.none() | FINITE,
         label_gap=st.none() | FINITE,
+        probes=TERMS,
     ),
     shape("chosen", name=TEXT, value=st.none() | FINITE, samples=COUNT, candidates=TERMS),
     shape(

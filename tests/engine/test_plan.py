@@ -134,6 +134,8 @@ def test_exams_come_every_8000_images_and_half_as_often_with_each_doubling_beyon
     assert {later - sooner for sooner, later in pairwise(due) if later <= 511} == {8}
     assert {later - sooner for sooner, later in pairwise(due) if 528 <= later <= 1023} == {16}
     assert len(due) < 64 + 32 + 32
+    often = Plan.of(recipe(steps=10_000, batch=1000, exam_images=2_000), 1000)
+    assert [step for step in range(1, 10) if often.exam_due(step, 1000 * step)] == [2, 4, 6, 8]
 
 
 def test_a_branch_begins_at_its_parents_step() -> None:

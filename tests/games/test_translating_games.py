@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.errors import UserError
-from zerosum.games.base import Terms, play_round
+from zerosum.games.base import Shown, Terms, play_round
 from zerosum.games.cycle import Cycle
 from zerosum.games.domains import Domains
 from zerosum.games.paired import Paired
@@ -105,6 +105,29 @@ def test_gradients_reach_the_player_whose_turn_it_is_and_no_other() -> None:
     # By hand: G's loss is mean((2 g + ...)...); its gradient by g of l1 is 10 mean(-x), of adv mean((f + x - 1) x).
     expected = 10 * -(1 + 2) / 2 + ((3 - 1) * 1 + (6 - 1) * 2) / 2
     assert networks["G"].factor.grad.item() == pytest.approx(expected)
+
+
+class Beside(nn.Module):
+    """A logit for each pixel: x, and so many times what it was made of."""
+
+    sees_source = True
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor(factor, dtype=torch.float64))
+
+    def forward(self, x: Tensor, other: Tensor) -> Tensor:
+        return x + self.factor * other
+
+
+def test_d_is_asked_about_the_same_images_beside_what_others_were_made_of() -> None:
+    shown = Shown(real=image(3.0, 5.0), fake=image(2.0, 4.0), given=image(1.0, 2.0))
+    for factor, change in ((0.0, 0.0), (2.0, 2 / 2)):  # logits 5 and 9, deviation 2; beside the other's 7 and 7
+        game = Paired({"G": Times(2.0), "D": Beside(factor)}, PairedRules())
+        assert game.probes(shown)["condition"].item() == pytest.approx(change)
+    assert not Paired({"G": Times(2.0), "D": Beside(2.0)}, PairedRules(adversarial=0.0)).probes(shown)
+    assert not Paired({"G": Times(2.0), "D": Judge(1.0)}, PairedRules()).probes(shown)  # not said to look at it
+    assert not cycle().probes(shown)
 
 
 def test_without_an_adversarial_weight_d_has_no_turn() -> None:

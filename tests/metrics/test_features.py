@@ -315,6 +315,9 @@ def test_the_encoder_is_trained_once_and_then_comes_from_the_cache(few_digits, c
     np.testing.assert_array_equal(first(images).values, second(images).values)
     assert first(images).values.shape == (40, first.dimensions)
     assert first(images).probabilities is None
+    layers = first.layers(images)
+    assert [x.shape[2] for x in layers] == [14, 7, 4]
+    assert all(x.min() >= 0 for x in layers)
     assert "only within folder:mine" in first.scope
 
 

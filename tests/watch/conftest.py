@@ -42,7 +42,7 @@ def step_event(step: int, **changes: Any) -> Event:
 
 def exam_event(step: int, **changes: Any) -> Event:
     told: Event = {"event": "exam", "step": step, "images": 64 * step, "samples": 128}
-    told |= {"spread": 0.95, "nearest": 0.9, "coverage": 0.7, "reach": 1.0, "gap": 0.1, "label_gap": None}
+    told |= {"spread": 0.95, "nearest": 0.9, "coverage": 0.7, "reach": 1.0, "gap": 0.1, "label_gap": None, "probes": {}}
     return told | changes
 
 

@@ -18,6 +18,7 @@ from zerosum.watch.watching import Watch, replay
 FALLING = (100.0, 60.0, 40.0, 30.0, 25.0, 22.0)
 STUCK = (100.0, 99.0, 104.0, 101.0, 100.0, 103.0, 99.5, 102.0)
 SURE = {"acc_real": 1.0, "acc_fake": 1.0, "separation": 15.0}
+HONEST = {"change": 0.5, "arrived": 0.4, "apart": 2.0, "cycle": 0.1, "fragile": 0.3, "asked": 0.5}
 
 
 def judged(events: list[dict[str, Any]], recipe: dict[str, Any]) -> Watch:
@@ -46,6 +47,16 @@ SIGNS: list[tuple[str, dict[str, Any]]] = [
         {"steps": {"acc_real": 1.0, "acc_fake": 1.0}, "exams": {"reach": 0.01, "spread": 0.01, "nearest": 0.01}},
     ),
     ("memorising", {"exams": {"gap": 2.5}, "scores": FALLING}),
+    ("identity collapse", {"exams": {"probes": {**HONEST, "change": 0.02, "arrived": 0.98}}, "scores": STUCK}),
+    ("steganographic", {"exams": {"probes": {**HONEST, "fragile": 8.0}}, "scores": FALLING}),
+    ("condition ignored", {"exams": {"probes": {"condition": 0.0}}, "scores": FALLING}),
+    ("condition ignored", {"exams": {"probes": {**HONEST, "asked": 0.01}}, "scores": FALLING}),
+    # What is honest: it changes little where domains hardly differ, or arrives; its cycle is far from exact.
+    ("learning", {"exams": {"probes": HONEST}, "scores": FALLING}),
+    ("learning", {"exams": {"probes": {**HONEST, "change": 0.02, "arrived": 1.0, "apart": 1.1}}, "scores": FALLING}),
+    ("learning", {"exams": {"probes": {**HONEST, "change": 0.08, "arrived": 0.5}}, "scores": FALLING}),
+    ("learning", {"exams": {"probes": {**HONEST, "cycle": 0.6, "fragile": 8.0}}, "scores": FALLING}),
+    ("learning", {"exams": {"probes": {"condition": 0.3}}, "scores": FALLING}),
     ("not learning", {"scores": STUCK}),
     ("not learning", {"exams": {"label_gap": 0.01}, "scores": FALLING}),
     ("oscillating", {"scores": (100.0, 30.0, 90.0, 35.0, 95.0, 40.0, 99.0, 45.0)}),
@@ -171,6 +182,27 @@ def test_the_losses_stand_beside_log_2(story: Any, recipe: Any) -> None:
     assert loss.values["rest_G"] == pytest.approx(math.log(2))
     assert loss.values["rest_D"] == pytest.approx(math.log(2))  # d_scale is a half
     assert (loss.values["D"], loss.values["G"]) == (0.6, 0.9)
+
+
+def test_what_translators_are_told_to_try_has_their_own_weights(story: Any, recipe: Any) -> None:
+    recipe["game"] = {"kind": "cycle", "loss": "least-squares", "cycle": 40.0, "identity": 0.5}
+    same = judged(story(exams={"probes": {**HONEST, "change": 0.02, "arrived": 1.0}}, scores=STUCK), recipe)
+    hidden = judged(story(exams={"probes": {**HONEST, "fragile": 8.0}}, scores=FALLING), recipe)
+    assert same.verdict is not None
+    assert hidden.verdict is not None
+    commands = [[tried.command for tried in verdict.advice] for verdict in (same.verdict, hidden.verdict)]
+    assert commands == [
+        [
+            "zerosum resume RUN --from start --set identity=0",
+            "zerosum resume RUN --from start --set cycle=10",
+            "zerosum data show mnist",
+        ],
+        [
+            "zerosum resume RUN --from best --set cycle=10",
+            "zerosum data show mnist",
+            "zerosum train pix2pix --data pairs:PATH",
+        ],
+    ]
 
 
 def test_advice_has_the_runs_own_numbers(story: Any, recipe: Any) -> None:

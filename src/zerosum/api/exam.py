@@ -41,7 +41,7 @@ def asker(recipe: Recipe, domain: Domain, dataset: Dataset) -> Callable[[Game], 
         G = game.networks[str(game.generator)]
         like = next(G.parameters())
         labels = None if y is None else y.to(like.device)
-        with _all_evaluating(game):
+        with all_evaluating(game):
             said = game.judge(Shown(real=x.to(like), fake=_fakes(G, count, labels), y=labels, fake_y=labels))
         return {"samples": count, **{name: float(value) for name, value in said.items()}} if said else {}
 
@@ -58,20 +58,20 @@ def examiner(recipe: Recipe, domain: Domain, dataset: Dataset) -> Callable[[Game
         return None
     seen = _taken(dataset, dataset.train, recipe, domain, count)
     unseen = _taken(dataset, dataset.held_out, recipe, domain, count)
-    reals = _compared(unseen[0])
+    reals = compared(unseen[0])
     manifold = RealManifold(reals)
 
     def examine(game: Game, generator: nn.Module) -> Mapping[str, Any]:
         like = next(generator.parameters())
         labels = None if unseen[1] is None else unseen[1].to(like.device)
-        with _all_evaluating(game), draw.evaluating(generator):
-            fakes = _compared(_fakes(generator, count, labels))
+        with all_evaluating(game), draw.evaluating(generator):
+            fakes = compared(_fakes(generator, count, labels))
             gap, label_gap = _by_heart(game, seen, unseen, like)
         spread, nearest = variety(fakes, reals)
         coverage = manifold.score(fakes).coverage
         reach = float(np.ptp(fakes) / np.ptp(reals)) if np.ptp(reals) else None
         looks = {"spread": spread, "nearest": nearest, "coverage": coverage, "reach": reach}
-        return {"samples": count, **looks, "gap": gap, "label_gap": label_gap}
+        return {"samples": count, **looks, "gap": gap, "label_gap": label_gap, "probes": {}}
 
     return examine
 
@@ -89,7 +89,7 @@ def _fakes(G: nn.Module, count: int, labels: Tensor | None) -> Tensor:
     return made
 
 
-def _compared(x: Tensor) -> npt.NDArray[np.float64]:
+def compared(x: Tensor) -> npt.NDArray[np.float64]:
     """Samples as vectors (N, D) in which near means alike: images averaged down to 16 pixels, points as they are."""
     x = x.detach().float().cpu()
     if x.dim() == 4 and x.shape[-1] > PIXELS:
@@ -122,7 +122,8 @@ def _apart(one: Tensor, other: Tensor) -> float:
 
 
 @contextlib.contextmanager
-def _all_evaluating(game: Game) -> Iterator[None]:
+def all_evaluating(game: Game) -> Iterator[None]:
+    """Inside, no network of the game learns or drops out."""
     with contextlib.ExitStack() as stack:
         for network in game.networks.values():
             stack.enter_context(draw.evaluating(network))

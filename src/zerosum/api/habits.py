@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from torch import nn
 
 from zerosum.api.codes import code_drawer
 from zerosum.api.exam import asker, examiner
+from zerosum.api.probing import task_examiner
 from zerosum.api.scoring import Scorer, drawn
 from zerosum.api.tasks import TaskScorer, task_asker, task_drawer
 from zerosum.api.texts import CAPTIONS, examples, text_of, write_captions
@@ -24,6 +25,7 @@ from zerosum.engine.loop import Habits
 from zerosum.engine.run import RunFolder
 from zerosum.errors import UserError
 from zerosum.eventlog import read_events
+from zerosum.games.base import Game
 from zerosum.reporting.curves import write_curves
 from zerosum.reporting.report import write_report
 from zerosum.sampling import draw
@@ -78,11 +80,23 @@ def habits(
         dead=partial(watcher.dead, care.dead_minutes) if watcher is not None and care.act else None,
         draw=DRAWERS.get(recipe.inputs, task_drawer)(folder, recipe, domain, dataset),
         ask=(task_asker if translates else asker)(recipe, domain, dataset),
-        examine=examiner(recipe, domain, dataset) if care.watch and not translates else None,
+        examine=examining(recipe, domain, dataset) if care.watch else None,
         keep=care.keep,
         save_steps=care.save_steps,
         extra={"about": about},
     )
+
+
+def examining(
+    recipe: Recipe, domain: Domain, dataset: Dataset
+) -> Callable[[Game, nn.Module], Mapping[str, Any]] | None:
+    """How runs of this kind are examined; None where too few samples are held out.
+
+    Images by way of their z are not: until the encoder has had its stage, what it finds would look like a collapse.
+    """
+    if recipe.inputs == "codes":
+        return None
+    return examiner(recipe, domain, dataset) if domain.source is None else task_examiner(domain, dataset)
 
 
 def drawer(folder: RunFolder, recipe: Recipe, domain: Domain, dataset: Dataset) -> Callable[[nn.Module, int], Path]:

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from zerosum.api import translations
 from zerosum.api.subjects import Drawn, Subject, fitted_to, subject
-from zerosum.api.translations import GROUPS, data_of, judge_translation
 from zerosum.data import Dataset, open_dataset
 from zerosum.data.sources.toy import MODES
 from zerosum.errors import UserError
-from zerosum.metrics.features import Progress, extractor_for
+from zerosum.metrics.features import Extractor, Progress, extractor_for
 from zerosum.metrics.figures import WITHOUT_NETWORK, Figure, Side, chosen, figures
 from zerosum.metrics.memory import pairs_picture
 from zerosum.metrics.modes import toy_modes
@@ -84,8 +84,9 @@ class Question:
             raise UserError(f"n is {self.n} and seeds is {len(self.seeds)}; expected at least 2 samples and 1 seed")
         if self.split not in (None, "train", "held-out"):
             raise UserError(f"no split {self.split!r}; expected train or held-out")
-        if not set(self.metrics or ()) <= set(GROUPS):  # those of translations are refused where nothing is translated
-            chosen(self.metrics)  # an unknown name is refused before anything is read
+        # An unknown name is refused before anything is read; those of translations only where nothing is translated.
+        if not set(self.metrics or ()) <= set(translations.GROUPS):
+            chosen(self.metrics)
 
 
 def evaluate(
@@ -136,15 +137,22 @@ def _judge_translation(judged: Subject, what: PathLike, against: str | None, que
         raise UserError(
             "a translator is judged on held-out images, beside their partners: leave --split and --pairs out"
         )
-    dataset = data_of(judged.generator, against)
+    wanted = translations.chosen(question.metrics)
+    dataset = translations.data_of(judged.generator, against)
+    net = translations.network_for(dataset, wanted, question.network, question.progress)
     rounds = [
-        judge_translation(
-            judged.generator, dataset, question.n, seed, question.metrics, question.network, question.progress
-        )
+        translations.judge_translation(judged.generator, dataset, question.n, seed, wanted, net)
         for seed in question.seeds
     ]
-    about = {"split": "held-out", "real": rounds[0][1], "network": question.network, "checksum": None, "scope": ""}
-    return _concluded(judged, what, question, dataset, rounds, about)
+    return _concluded(judged, what, question, dataset, rounds, _about("held-out", rounds[0][1], net))
+
+
+def _about(split: str, real: int, network: Extractor | None) -> dict[str, Any]:
+    """What a protocol says of the real images and of the feature network."""
+    told = {"network": None, "checksum": None, "scope": ""}
+    if network is not None:
+        told = {"network": network.name, "checksum": network.checksum, "scope": network.scope}
+    return {"split": split, "real": real, **told}
 
 
 def _dataset(judged: Subject, what: PathLike, against: str | None) -> Dataset:
@@ -171,14 +179,8 @@ def _judge(judged: Subject, what: PathLike, against: str | None, question: Quest
         reference, make = _image_maker(judged, what, dataset, question)
         count, network = question.n, reference.extractor
     rounds = [make(count, seed) for seed in question.seeds]
-    about = {
-        "split": "modes" if reference is None else reference.split,
-        "real": 0 if reference is None else len(reference.images),
-        "network": None if network is None else network.name,
-        "checksum": None if network is None else network.checksum,
-        "scope": "" if network is None else network.scope,
-    }
-    return _concluded(judged, what, question, dataset, rounds, about)
+    split, real = ("modes", 0) if reference is None else (reference.split, len(reference.images))
+    return _concluded(judged, what, question, dataset, rounds, _about(split, real, network))
 
 
 def _concluded(

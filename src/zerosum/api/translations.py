@@ -14,16 +14,18 @@ from zerosum.api.tasks import Bytes, Task, made_of, task_of
 from zerosum.data import Dataset, open_dataset
 from zerosum.data.transforms import fit
 from zerosum.errors import UserError, nearest
-from zerosum.metrics.features import Progress, extractor_for
+from zerosum.metrics.features import Extractor, Progress, extractor_for
 from zerosum.metrics.figures import Figure
 from zerosum.metrics.frechet import Moments, frechet_distance
 from zerosum.metrics.labels import CAMVID, agreement
 from zerosum.metrics.pairs import l1, pair_figures
+from zerosum.metrics.perceptual import perceptual
 from zerosum.metrics.swd import SlicedWasserstein
 
 PAIRED = ("l1", "psnr", "ssim", "ms-ssim")
-GROUPS = (*PAIRED, "cycle", "swd", "fid", "labels")
-USUAL = (*PAIRED, "cycle", "swd")  # fid asks for a network, which may have to be trained first, labels for a palette
+BY_NETWORK = ("perceptual", "fid")  # they ask a feature network, which may have to be trained first
+GROUPS = (*PAIRED, "perceptual", "cycle", "swd", "fid", "labels")
+USUAL = (*PAIRED, "cycle", "swd")  # labels asks for a palette
 
 
 def data_of(generator: Generator, against: str | None) -> Dataset:
@@ -40,50 +42,66 @@ def data_of(generator: Generator, against: str | None) -> Dataset:
     return found
 
 
-def judge_translation(
-    generator: Generator,
-    dataset: Dataset,
-    count: int,
-    seed: int,
-    metrics: tuple[str, ...] | None,
-    network: str | None,
-    progress: Progress | None,
-) -> tuple[list[Figure], int]:
-    """The figures of up to `count` held-out images, and how many they were; `UserError` for an unknown figure."""
+def chosen(metrics: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The figures that were asked for, the usual ones where none was; `UserError` for an unknown one."""
     for name in metrics or ():
         if name not in GROUPS:
             raise UserError(f"no metric {name!r} of a translation; {nearest(name, GROUPS)}")
-    wanted = metrics or USUAL
+    return metrics or USUAL
+
+
+def network_for(
+    dataset: Dataset, wanted: tuple[str, ...], name: str | None, progress: Progress | None
+) -> Extractor | None:
+    """The feature network that the figures ask, the one called `name` or what suits the data; None where none does."""
+    return extractor_for(dataset, name, progress=progress) if set(wanted) & set(BY_NETWORK) else None
+
+
+def judge_translation(
+    generator: Generator, dataset: Dataset, count: int, seed: int, wanted: tuple[str, ...], net: Extractor | None
+) -> tuple[list[Figure], int]:
+    """The figures of up to `count` held-out images, and how many they were."""
     task = task_of(dataset, count)
     made = made_of(generator.network, task, generator.domain, seed)
-    found = beside_partners(task, made, wanted)
+    found = beside_partners(task, made, wanted, net)
     if task.labels is not None and "cycle" in wanted:
         back = Task(made, (task.labels - 1) % len(dataset.classes or ()), made)
         error = l1(made_of(generator.network, back, generator.domain, seed), task.given)
         found.append(Figure(name="cycle", value=error, better="lower", note="l1 after the way back"))
-    net = extractor_for(dataset, network, progress=progress) if "fid" in wanted else None
-    for name, part, real in parts(dataset, task, made):
-        if "swd" in wanted:
-            value = SlicedWasserstein(real).distance(part)["mean"]
-            found.append(Figure(name=f"swd{name}", value=value, better="lower", note=f"{len(part):,} images"))
-        if net is not None:
-            value = frechet_distance(*(Moments.of(net(images).values) for images in (part, real)))
-            note = f"{net.name}, {len(part):,} images"
-            found.append(Figure(name=f"fid{name}", value=value, better="lower", note=note))
+    found += beside_domains(dataset, task, made, wanted, net)
+    if task.given.shape[1] < task.target.shape[1]:
+        plain = fit(task.given, task.target.shape[1], task.target.shape[3], Image.Resampling.BICUBIC)
+        note = "of bicubic enlargement alone"
+        same = [*beside_partners(task, plain, wanted, net), *beside_domains(dataset, task, plain, wanted, net)]
+        found += [replace(one, name=f"bicubic-{one.name}", note=note) for one in same]
     return found, len(made)
 
 
-def beside_partners(task: Task, made: Bytes, wanted: tuple[str, ...]) -> list[Figure]:
+def beside_partners(task: Task, made: Bytes, wanted: tuple[str, ...], net: Extractor | None) -> list[Figure]:
     """The figures of images that have a right answer; of others none."""
     if task.labels is not None:
         return []
     found = [figure for figure in pair_figures(made, task.target) if figure.name in wanted]
-    if task.given.shape[1] < task.target.shape[1]:
-        plain = fit(task.given, task.target.shape[1], task.target.shape[3], Image.Resampling.BICUBIC)
-        note = "of bicubic enlargement alone"
-        figures = [one for one in pair_figures(plain, task.target) if one.name in wanted]
-        found += [replace(one, name=f"bicubic-{one.name}", note=note) for one in figures]
+    if "perceptual" in wanted and net is not None:
+        value, note = float(perceptual(made, task.target, net).mean()), f"{net.name}, to the partner; not LPIPS"
+        found.append(Figure(name="perceptual", value=value, better="lower", note=note))
     return found + (label_figures(made, task.target) if "labels" in wanted else [])
+
+
+def beside_domains(
+    dataset: Dataset, task: Task, made: Bytes, wanted: tuple[str, ...], net: Extractor | None
+) -> list[Figure]:
+    """The distances of images made for each domain to real ones."""
+    found = []
+    for name, part, real in parts(dataset, task, made):
+        if "swd" in wanted:
+            value = SlicedWasserstein(real).distance(part)["mean"]
+            found.append(Figure(name=f"swd{name}", value=value, better="lower", note=f"{len(part):,} images"))
+        if "fid" in wanted and net is not None:
+            value = frechet_distance(*(Moments.of(net(images).values) for images in (part, real)))
+            note = f"{net.name}, {len(part):,} images"
+            found.append(Figure(name=f"fid{name}", value=value, better="lower", note=note))
+    return found
 
 
 def label_figures(made: Bytes, target: Bytes) -> list[Figure]:

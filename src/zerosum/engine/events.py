@@ -138,6 +138,7 @@ class ExamEvent(TypedDict):
     reach: float | None
     gap: float | None
     label_gap: float | None
+    probes: dict[str, float]
 
 
 @with_config(_STRICT)

@@ -110,6 +110,7 @@ class TensorBoardLog:
             self._add(event["step"], _named("held-out", event, "d_real d_fake acc_real acc_fake dis_acc gan_acc"))
         elif event["event"] == "exam":
             self._add(event["step"], _named("exam", event, "spread nearest coverage reach gap label_gap"))
+            self._add(event["step"], ((f"exam/{name}", value) for name, value in event["probes"].items()))
         elif event["event"] == "grid":
             self._grid(event)
         self._file.flush()

@@ -18,7 +18,6 @@ def epoch_steps(recipe: Recipe, count: int) -> int:
     return max(1, math.floor(count / recipe.batch * recipe.epoch_share))
 
 
-EXAM_IMAGES = 8_000  # between two exams of D and G, which cost about as much as 150 images of training
 GRID_STEPS = 50  # between two grids that come with epochs: those of a small data set are short
 
 # What a stage may change; the rest is fixed when a run begins, and a stage that changed it would change nothing.
@@ -156,9 +155,10 @@ class Plan:
         return early or images // interval > before // interval
 
     def exam_due(self, step: int, images: int) -> bool:
-        """Whether an exam is due: every EXAM_IMAGES, and twice as many with each doubling beyond 64 of them."""
-        interval = EXAM_IMAGES << max(0, (images // EXAM_IMAGES).bit_length() - 6)
-        return images // interval > (images - self.leg(step).recipe.batch) // interval
+        """Whether an exam is due: every `exam_images`, and twice as many with each doubling beyond 64 of them."""
+        recipe = self.leg(step).recipe
+        interval = recipe.exam_images << max(0, (images // recipe.exam_images).bit_length() - 6)
+        return images // interval > (images - recipe.batch) // interval
 
     def _every(self, step: int, epochs: float | None, steps: int | None, least: int = 1) -> bool:
         """Whether a number of epochs ends with this step, as many as make `least` steps; or a number of steps."""

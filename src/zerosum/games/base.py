@@ -122,6 +122,10 @@ class Game(ABC):
         """What the judging player says of samples outside a round: `seen`'s names; nothing where none judges."""
         return {}
 
+    def probes(self, shown: Shown) -> Terms:
+        """Named numbers by which an exam sees whether this game is played as it is meant; none where it has none."""
+        return {}
+
     def state_dict(self) -> dict[str, Any]:
         """What the game remembers between rounds: JSON values and tensors."""
         return {}

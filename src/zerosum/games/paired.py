@@ -53,6 +53,20 @@ class Paired(Game):
         logits = (self.networks["D"](x, shown.given) for x in (shown.real, shown.fake))
         return verdict(self.loss, self.rules, *(found.flatten() for found in logits))
 
+    @torch.no_grad()
+    def probes(self, shown: Shown) -> Terms:
+        """condition: by how much D's logits of real images change beside what others were made of, in their deviations.
+
+        Nothing where D has no turn, or is not shown what an image was made of.
+        """
+        D, given, real = self.networks["D"], shown.given, shown.real
+        if not self.rules.adversarial or given is None or not getattr(D, "sees_source", False):
+            return {}
+        for _ in range(self.rules.coarse):
+            given, real = (F.avg_pool2d(x, 2) for x in (given, real))
+        right, wrong = (D(real, beside).double() for beside in (given, given.roll(1, dims=0)))
+        return {"condition": (right - wrong).abs().mean() / right.std(correction=0).clamp_min(1e-12)}
+
     def turns(self, step: int, batch: int, draws: Draws, observe: bool) -> Iterator[Turn]:
         """D's turn and G's, on the same images and what G makes of them."""
         given, real = draws.pairs(batch)

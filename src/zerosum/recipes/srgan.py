@@ -34,5 +34,6 @@ RECIPE = Recipe(
     ),
     grid=8,
     score_images=5_000,
+    exam_images=2_000,
     grid_epochs=5.0,
 )

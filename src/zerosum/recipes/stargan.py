@@ -33,4 +33,5 @@ RECIPE = Recipe(
     ),
     grid=8,
     score_images=5_000,
+    exam_images=2_000,
 )

@@ -2,7 +2,7 @@
 
 From what the literature says of GAN training: rates and their balance (TTUR, arXiv 1706.08500), the non-saturating loss
 (1406.2661), one-sided smoothing (1606.03498), R1 (1801.04406), beta1 of 0.5 and less (1511.06434, 1704.00028), the
-average of G (1806.04498).
+average of G (1806.04498), and of what cycles hide (1712.02950).
 """
 
 from __future__ import annotations
@@ -116,6 +116,35 @@ def _memorising(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advi
         yield Advice("flip", "zerosum resume RUN --set flip=true")
 
 
+def _identity_collapse(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
+    if _game(recipe, "identity"):
+        yield Advice("identity", "zerosum resume RUN --from start --set identity=0")
+    yield _less_cycle(now, recipe, 4)
+    yield Advice("look", f"zerosum data show {recipe.get('data')}")
+
+
+def _condition_ignored(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
+    if any(found.key == "unheard.D" for found in finding.evidence):
+        yield Advice("pairs", f"zerosum data show {recipe.get('data')}")
+        yield Advice("raise.D", _branch(now, f"--set D.lr={2 * _lr(recipe, 'D'):.2g}"))
+        return
+    if _game(recipe, "class_weight") is not None:
+        weight = 4 * float(_game(recipe, "class_weight")) or 1.0
+        yield Advice("class", _branch(now, f"--set class_weight={weight:g}"))
+    yield _less_cycle(now, recipe, 4)
+    yield Advice("look", f"zerosum data show {recipe.get('data')}")
+
+
+def _steganographic(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
+    yield _less_cycle(now, recipe, 4)
+    yield Advice("less.to.hide", f"zerosum data show {recipe.get('data')}")
+    yield Advice("with.pairs", "zerosum train pix2pix --data pairs:PATH")
+
+
+def _less_cycle(now: Signals, recipe: Fields, times: float) -> Advice:
+    return Advice("cycle", _branch(now, f"--set cycle={float(_game(recipe, 'cycle', 10.0)) / times:g}"))
+
+
 def _learning(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
     yield Advice("go.on", "zerosum resume RUN --minutes +5")
 
@@ -137,6 +166,9 @@ ADVISERS: Mapping[str, Callable[[Finding, Signals, Fields], Iterator[Advice]]] =
     "G winning": _g_winning,
     "mode collapse": _mode_collapse,
     "memorising": _memorising,
+    "identity collapse": _identity_collapse,
+    "condition ignored": _condition_ignored,
+    "steganographic": _steganographic,
     "oscillating": _oscillating,
     "not learning": _not_learning,
     "learning": _learning,

@@ -15,6 +15,7 @@ Column = npt.NDArray[np.float64]
 
 KEPT = 1_000  # rows of a table: beyond that every second one of its older half is forgotten
 SEEN = ("d_real", "d_fake_before", "d_fake_after", "acc_real", "acc_fake", "margin", "separation")
+PROBES = ("change", "arrived", "apart", "cycle", "fragile", "asked", "condition")
 EXAM = ("spread", "nearest", "coverage", "reach", "gap", "label_gap")
 
 
@@ -61,7 +62,8 @@ class Record:
         elif kind == "step":
             self.steps.add({**_fields(event, ("step", "images", "seconds", *SEEN)), **_nested(event)})
         elif kind == "exam":
-            self.exams.add(_fields(event, ("step", "images", *EXAM)))
+            probes = {f"probe.{name}": value for name, value in _numbers(event.get("probes")).items()}
+            self.exams.add({**_fields(event, ("step", "images", *EXAM)), **probes})
         elif kind == "score" and event.get("name") != "g-loss":  # a loss says nothing about quality
             self._score(event)
         elif kind == "stage":

@@ -39,6 +39,12 @@ MANY = 6  # scores, before a run can be said to learn nothing
 STUCK = 0.25  # share of the first score that has to be gained by a run that learns
 SWINGING = 0.4  # by how much of itself a score gets worse where it does, if it does so every second time
 BURST = 100.0  # times a gradient has grown
+UNCHANGED = 0.1  # of the distance between domains, by which a translation differs from its input,
+STAYED = 0.85  # and the share of the domains' distance that it still has before it
+DIFFERENT = 1.3  # times the distance of real images of one domain, from where two domains differ at all
+EXACT = 0.2  # of the distance between domains, by which a cycle misses where it comes back nearly exactly
+HIDDEN = 3.0  # times a disturbance that nobody sees, by which that error grows; what is not hidden, once at most
+UNHEARD = 0.05  # of the logits' deviation, or of the distance between domains, that a condition changes
 
 
 @dataclass(frozen=True)
@@ -133,6 +139,38 @@ def memorising(now: Signals) -> Finding | None:
     return None
 
 
+def identity_collapse(now: Signals) -> Finding | None:
+    """A translator gives back what it was given, though its domains differ."""
+    seen = now.probe
+    if now.exams >= 3 and seen["apart"] > DIFFERENT and seen["change"] < UNCHANGED and seen["arrived"] > STAYED:
+        values: dict[str, float | str] = {name: seen[name] for name in ("change", "arrived")}
+        return Finding("identity collapse", (Evidence("unchanged", values),), 1 - 0.5 * seen["change"] / UNCHANGED)
+    return None
+
+
+def condition_ignored(now: Signals) -> Finding | None:
+    """D's word does not depend on what an image was made of, or G's image not on the domain it is asked for."""
+    if now.exams < 3:
+        return None
+    heard = {name: now.probe[name] for name in ("condition", "asked")}
+    if heard["condition"] < UNHEARD:
+        found = Evidence("unheard.D", {"change": heard["condition"]})
+        return Finding("condition ignored", (found, *score(now)), 1 - 0.5 * heard["condition"] / UNHEARD)
+    if heard["asked"] < UNHEARD:
+        found = Evidence("unheard.G", {"change": heard["asked"]})
+        return Finding("condition ignored", (found, *score(now)), 1 - 0.5 * heard["asked"] / UNHEARD)
+    return None
+
+
+def steganographic(now: Signals) -> Finding | None:
+    """Cycles come back nearly exactly, by what the translations hide: a disturbance that nobody sees destroys it."""
+    seen = now.probe
+    if now.exams >= 3 and seen["cycle"] < EXACT and seen["fragile"] > HIDDEN:
+        values: dict[str, float | str] = {name: seen[name] for name in ("cycle", "fragile")}
+        return Finding("steganographic", (Evidence("fragile", values),), _beyond(seen["fragile"], HIDDEN))
+    return None
+
+
 def d_winning(now: Signals) -> Finding | None:
     """D is sure of everything, or nothing of its verdict reaches G; and the images do not get better or more varied."""
     if improving(now) or now.spread_rising:
@@ -197,7 +235,10 @@ RULES: tuple[Rule, ...] = (
     too_soon,
     never_begun,
     mode_collapse,
+    identity_collapse,
     memorising,
+    condition_ignored,
+    steganographic,
     d_winning,
     g_winning,
     oscillating,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from zerosum.losses.equilibrium import equilibrium
-from zerosum.watch.record import Column, Record, Table
+from zerosum.watch.record import PROBES, Column, Record, Table
 
 WINDOW_SHARE, WINDOW_LEAST, WINDOW_MOST = 0.25, 8, 200  # logged steps that count as now
 EARLY_ROWS = 10  # logged steps that count as the beginning, the very first left out
@@ -76,6 +76,7 @@ class Signals:
     gap: float
     label_gap: float
     label_gap_best: float  # the most that lasted for some exams
+    probe: dict[str, float]  # what games and tasks are asked besides, by name
     progress: Progress
     ended: str | None
 
@@ -111,6 +112,7 @@ def read(record: Record, recipe: Mapping[str, Any]) -> Signals:
         spread_rising=len(spread) > EXAMS and median(spread[-2:]) > RISE + median(spread[-EXAMS - 1 : -2]),
         **{name: median(exams.column(name)[-EXAMS:]) for name in ("coverage", "reach", "gap", "label_gap")},
         label_gap_best=_most_lasting(exams.column("label_gap")),
+        probe={name: median(exams.column(f"probe.{name}")[-EXAMS:]) for name in PROBES},
         progress=progress(record),
         ended=record.ended,
     )

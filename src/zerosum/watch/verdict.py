@@ -15,14 +15,20 @@ Name = Literal[
     "oscillating",
     "not learning",
     "memorising",
+    "identity collapse",
+    "steganographic",
+    "condition ignored",
     "diverged",
 ]
 ALARMS: tuple[Name, ...] = (
     "diverged",
     "mode collapse",
+    "identity collapse",
     "D winning",
     "G winning",
     "memorising",
+    "condition ignored",
+    "steganographic",
     "oscillating",
     "not learning",
 )

@@ -73,6 +73,10 @@ class Extractor(ABC):
         """The features of images (N, C, H, H) in [0, 1]: (N, dimensions), to be differentiated."""
         raise UserError(f"features of {self.name} can't be differentiated: take encoder, or digits-net for digits")
 
+    def layers(self, images: Images) -> list[Tensor]:
+        """What its convolutions make of one batch of uint8 images (N, H, W, C): (N, c, h, w) each, the first first."""
+        raise UserError(f"{self.name} has no layers to compare: take --network encoder")
+
     @abstractmethod
     def _features(self, images: Images) -> Features:
         """Features of one batch, which is checked."""

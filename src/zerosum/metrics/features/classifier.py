@@ -90,6 +90,14 @@ class Classifier(Extractor):
         return found
 
     @torch.inference_mode()
+    def layers(self, images: Images) -> list[Tensor]:
+        x, found = fitted(images, SIZE, 1), []
+        for convolution in self._network.convolutions:
+            x = F.relu(convolution(x))
+            found.append(x)
+        return found
+
+    @torch.inference_mode()
     def _features(self, images: Images) -> Features:
         values, logits = self._network(fitted(images, SIZE, 1))
         return Features(values=values.numpy(), probabilities=logits.softmax(dim=1).numpy())

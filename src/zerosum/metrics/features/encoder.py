@@ -101,6 +101,15 @@ class Encoder(Extractor):
         return found
 
     @torch.inference_mode()
+    def layers(self, images: Images) -> list[Tensor]:
+        x, found = fitted(images, self._size, self._channels), []
+        for layer in self._network.layers:
+            x = layer(x)
+            if isinstance(layer, nn.ReLU):
+                found.append(x)
+        return found
+
+    @torch.inference_mode()
     def _features(self, images: Images) -> Features:
         return Features(values=self._network(fitted(images, self._size, self._channels)).numpy())
 

@@ -11,6 +11,9 @@ TEXTS = {
     "verdict.oscillating": "oscillating",
     "verdict.not learning": "not learning",
     "verdict.memorising": "memorising",
+    "verdict.identity collapse": "identity collapse",
+    "verdict.steganographic": "steganographic",
+    "verdict.condition ignored": "condition ignored",
     "verdict.diverged": "diverged",
     "meaning.too early": "Too little was seen to say anything.",
     "meaning.learning": "The samples get better.",
@@ -23,6 +26,12 @@ TEXTS = {
     "meaning.memorising": (
         "The discriminator knows the training images by heart, so it teaches those and not their kind."
     ),
+    "meaning.identity collapse": "The translator gives back its input, although its domains differ.",
+    "meaning.steganographic": (
+        "The translations hide what they were made of, too faintly to be seen, and the way back reads it: the cycle "
+        "comes back without a translation that says the same."
+    ),
+    "meaning.condition ignored": "What a player is given to go by changes nothing in what it says.",
     "meaning.diverged": "The numbers have run away.",
     # evidence
     "evidence.ended": "Training stopped because a number was not finite.",
@@ -51,6 +60,21 @@ TEXTS = {
     "evidence.labels": (
         "D rates an image under its own class only {gap:.2f} standard deviations above the same image under "
         "another class: the labels do not fit the images."
+    ),
+    "evidence.unchanged": (
+        "A translation differs from its input by {change:.0%} of what two images of the domains differ by, and keeps "
+        "{arrived:.0%} of the domains' distance before it."
+    ),
+    "evidence.fragile": (
+        "The way back misses by {cycle:.0%} of what two images of the domains differ by; noise on the translation that "
+        "nobody sees adds {fragile:.1f} times as much as the noise itself (what is not hidden adds once at most)."
+    ),
+    "evidence.unheard.D": (
+        "Beside what another image was made of, D's logits change by {change:.1%} of their deviation: it judges the "
+        "image alone."
+    ),
+    "evidence.unheard.G": (
+        "Asked for another domain, G changes its image by {change:.1%} of what two images of the domains differ by."
     ),
     "evidence.accuracy": (
         "D is right about {real:.0%} of the real and {fake:.0%} of the fake images over the last {window:,.0f} "
@@ -94,6 +118,13 @@ TEXTS = {
     "advice.more.data": "Train on more images.",
     "advice.augment": "Augment what D sees, so that it can't learn the images by heart (DiffAugment).",
     "advice.flip": "Mirror images at random, if mirrored images still make sense.",
+    "advice.identity": "Leave out the term that rewards a translator for changing nothing.",
+    "advice.cycle": "Let the way back count for less.",
+    "advice.class": "Let the domain that was asked for count for more.",
+    "advice.pairs": "Look at the pairs: does each image lie beside its own partner?",
+    "advice.raise.D": "Let D learn faster, so that it finds what an image was made of.",
+    "advice.less.to.hide": "Look at both domains: does one show what the other can't say? Take that out of the data.",
+    "advice.with.pairs": "Where there are pairs, learn from them: nothing has to be hidden then.",
     # the frame
     "frame.since": "since step {step:,}",
     "frame.sure": "{sure:.0%} sure",

@@ -11,6 +11,9 @@ TEXTS = {
     "verdict.oscillating": "dao động",
     "verdict.not learning": "không học được",
     "verdict.memorising": "học thuộc lòng",
+    "verdict.identity collapse": "sụp đổ về ánh xạ đồng nhất",
+    "verdict.steganographic": "giấu tin",
+    "verdict.condition ignored": "bỏ qua điều kiện",
     "verdict.diverged": "phân kỳ",
     "meaning.too early": "Mới huấn luyện được quá ít để kết luận điều gì.",
     "meaning.learning": "Ảnh sinh ra đang tốt dần lên.",
@@ -27,6 +30,12 @@ TEXTS = {
     "meaning.memorising": (
         "Discriminator đã thuộc lòng các ảnh huấn luyện, nên nó dạy chính các ảnh đó chứ không dạy cái chung của chúng."
     ),
+    "meaning.identity collapse": "Mạng dịch ảnh trả lại chính ảnh đầu vào, dù hai miền khác nhau.",
+    "meaning.steganographic": (
+        "Ảnh dịch giấu thông tin của ảnh gốc, mờ đến mức mắt không thấy, và chiều về đọc lại nó: chu trình khép kín "
+        "mà bản dịch không thật sự nói cùng một điều."
+    ),
+    "meaning.condition ignored": "Điều kiện được đưa cho một bên không làm thay đổi gì trong kết quả của nó.",
     "meaning.diverged": "Các con số đã vượt khỏi tầm kiểm soát.",
     # evidence
     "evidence.ended": "Huấn luyện đã dừng vì có một giá trị không hữu hạn.",
@@ -55,6 +64,21 @@ TEXTS = {
     "evidence.labels": (
         "D chấm một ảnh với đúng nhãn của nó chỉ cao hơn cùng ảnh đó với nhãn khác {gap:.2f} độ lệch chuẩn: nhãn "
         "không khớp với ảnh."
+    ),
+    "evidence.unchanged": (
+        "Ảnh dịch chỉ khác ảnh đầu vào bằng {change:.0%} so với hai ảnh của hai miền khác nhau, và vẫn còn cách miền "
+        "đích {arrived:.0%} khoảng cách ban đầu."
+    ),
+    "evidence.fragile": (
+        "Chiều về chỉ sai {cycle:.0%} so với hai ảnh của hai miền khác nhau; nhiễu trên ảnh dịch mà mắt không thấy "
+        "làm sai thêm gấp {fragile:.1f} lần chính nhiễu đó (khi không giấu gì thì nhiều nhất là một lần)."
+    ),
+    "evidence.unheard.D": (
+        "Đặt cạnh đầu vào của ảnh khác, logits của D chỉ đổi {change:.1%} độ lệch chuẩn của chúng: nó chỉ chấm riêng "
+        "tấm ảnh."
+    ),
+    "evidence.unheard.G": (
+        "Khi được yêu cầu một miền khác, G chỉ đổi ảnh của nó {change:.1%} so với hai ảnh của hai miền khác nhau."
     ),
     "evidence.accuracy": (
         "D đoán đúng {real:.0%} ảnh thật và {fake:.0%} ảnh giả trong {window:,.0f} bước gần nhất (50% là đoán mò, "
@@ -97,6 +121,13 @@ TEXTS = {
     "advice.more.data": "Huấn luyện với nhiều ảnh hơn.",
     "advice.augment": "Tăng cường (augment) những gì D nhìn thấy, để D không học thuộc lòng ảnh (DiffAugment).",
     "advice.flip": "Lật ảnh ngẫu nhiên, nếu ảnh lật vẫn có nghĩa.",
+    "advice.identity": "Bỏ thành phần thưởng cho việc không đổi gì trong ảnh.",
+    "advice.cycle": "Giảm trọng số của chiều về.",
+    "advice.class": "Tăng trọng số của miền được yêu cầu.",
+    "advice.pairs": "Hãy xem các cặp ảnh: mỗi ảnh có nằm cạnh đúng ảnh của nó không?",
+    "advice.raise.D": "Cho D học nhanh hơn, để nó nhận ra ảnh được tạo từ đâu.",
+    "advice.less.to.hide": "Hãy xem cả hai miền: điều gì một bên có mà bên kia không nói được? Hãy bỏ nó khỏi dữ liệu.",
+    "advice.with.pairs": "Nếu có các cặp ảnh, hãy học từ chúng: khi đó không có gì phải giấu.",
     # the frame
     "frame.since": "từ bước {step:,}",
     "frame.sure": "chắc chắn {sure:.0%}",

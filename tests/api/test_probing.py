@@ -1,0 +1,105 @@
+"""The probes of translators, on translators whose answers are known: honest, lazy, deaf, and one that hides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from zerosum.api.probing import Exam, task_examiner
+from zerosum.api.tasks import task_of
+from zerosum.data import Dataset, Split, open_dataset
+from zerosum.types import Domain
+
+AMPLIFIED = 32
+
+
+class Told(nn.Module):
+    """A translator that is a function of the images and their new domains."""
+
+    def __init__(self, function: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+        self.weight = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.function(x, y)
+
+
+@pytest.fixture(scope="module")
+def dyed() -> Dataset:
+    """Domain 0: digits in colours by chance. Domain 1: other digits, grey."""
+    digits = open_dataset("digits")
+
+    def split(of: Split, count: int) -> Split:
+        images = np.repeat(np.asarray(of.samples[:count]), 3, axis=3)
+        labels = np.arange(count) % 2
+        colours = np.random.default_rng(0).random((count, 1, 1, 3))
+        tinted = np.where(labels[:, None, None, None] == 0, images * colours, images)
+        return Split(samples=tinted.round().astype(np.uint8), labels=labels)
+
+    train, held_out = split(digits.train, 200), split(digits.held_out, 100)
+    return replace(digits, name="dyed", train=train, held_out=held_out, classes=("dyed", "grey"))
+
+
+def probes(dataset: Dataset, function: Callable[[Tensor, Tensor], Tensor]) -> dict[str, float]:
+    domain = Domain(shape=(3, 28, 28), classes=2, source=(3, 28, 28))
+    return Exam(task_of(dataset, 64), domain, dataset).of_generator(Told(function))[1]
+
+
+def grey(x: Tensor) -> Tensor:
+    return x.mean(dim=1, keepdim=True).expand_as(x)
+
+
+def into(y: Tensor, domain: int) -> Tensor:
+    return (y == domain)[:, None, None, None]
+
+
+def hiding(x: Tensor, y: Tensor) -> Tensor:
+    """Grey, with the colours 32 times fainter; and the way back, which makes them so many times stronger."""
+    faint, strong = (grey(x) + factor * (x - grey(x)) for factor in (1 / AMPLIFIED, AMPLIFIED))
+    return torch.where(into(y, 1), faint, strong.clamp(-1, 1))
+
+
+def test_what_gives_back_its_input_changes_nothing_and_does_not_arrive(dyed: Dataset) -> None:
+    found = probes(dyed, lambda x, y: x)
+    assert found["change"] == found["asked"] == found["cycle"] == 0
+    assert found["arrived"] == pytest.approx(1.0)
+    assert found["apart"] > 1.5
+    # Noise of 3 steps on every second pixel or so (black is clipped): the error is the disturbance itself.
+    assert found["fragile"] == pytest.approx(1.0)
+
+
+def test_a_cycle_that_lives_on_what_is_hidden_does_not_outlive_a_disturbance(dyed: Dataset) -> None:
+    found = probes(dyed, hiding)
+    assert found["cycle"] < 0.05
+    # From grey back: noise d becomes 32 (d - mean d) + mean d, about 32 times as much before it is clipped.
+    assert 3 < found["fragile"] < AMPLIFIED
+    assert found["change"] > 0.1
+    honest = probes(dyed, lambda x, y: torch.where(into(y, 1), grey(x), x))
+    assert honest["fragile"] < 1.01
+
+
+def test_a_right_translation_arrives_and_one_that_ignores_its_domain_is_asked_in_vain(dyed: Dataset) -> None:
+    found = probes(dyed, lambda x, y: torch.where(into(y, 1), grey(x) + 0.5 * (grey(x) + 1), x))
+    assert found["arrived"] < 1
+    assert found["asked"] > 0.1
+    deaf = probes(dyed, lambda x, y: -x)
+    assert deaf["asked"] == 0
+    assert deaf["change"] > 1
+
+
+def test_data_that_are_alike_are_not_apart_and_few_are_not_examined(dyed: Dataset) -> None:
+    def shuffled(split: Split) -> Split:
+        return replace(split, labels=np.random.default_rng(1).permutation(split.labels))
+
+    alike = replace(dyed, train=shuffled(dyed.train), held_out=shuffled(dyed.held_out))
+    assert probes(alike, lambda x, y: x)["apart"] < 1.3
+    domain = Domain(shape=(3, 28, 28), classes=2, source=(3, 28, 28))
+    few = replace(dyed, held_out=replace(dyed.held_out, samples=dyed.held_out.samples[:14], labels=np.arange(14) % 2))
+    assert task_examiner(domain, few) is None
+    assert task_examiner(domain, dyed) is not None
