@@ -138,7 +138,7 @@ class ExamEvent(TypedDict):
     reach: float | None
     gap: float | None
     label_gap: float | None
-    probes: dict[str, float]
+    probes: Terms
 
 
 @with_config(_STRICT)
