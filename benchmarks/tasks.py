@@ -1,8 +1,8 @@
 """Data made of real images for a benchmark: a folder in runs/tasks, made when it is first asked for.
 
-`inverted` and `colours` are of MNIST, and the right answer is known; `thickness` is MNIST in five ordered folders by
-the measured width of the strokes, in place of ages; `hair` is the anime faces in a folder for each colour of hair, as
-measured.
+`inverted`, `colours` and `bent` are of MNIST, and the right answer is known; `thickness` is MNIST in five ordered
+folders by the measured width of the strokes, in place of ages; `hair` is the anime faces in a folder for each colour of
+hair, as measured; `turned` is the same faces as they might look from the side, beside themselves.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import io
 import os
 import shutil
 import tarfile
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,13 +22,17 @@ import numpy.typing as npt
 from PIL import Image
 
 from results import ROOT
-from zerosum.data import open_dataset
+from zerosum.data import open_dataset, posed, profiled
 
 TASKS = ROOT / "runs" / "tasks"
 Bytes = npt.NDArray[np.uint8]
 TRAIN, TEST = 12_000, 1_000  # digits of a task
 COLOURS = {"blue": (90, 90, 255), "green": (60, 255, 60), "red": (255, 60, 60), "yellow": (255, 230, 50)}
 THICKNESS = ("1-fine", "2-thin", "3-middle", "4-thick", "5-heavy")
+BENT = {"train": 6_000, "test": 1_000}  # digits that are turned
+POINTS, MIDDLE = 12, 13.5  # along a digit; the middle of its 28 pixels
+TURNED = {"train": 4_000, "test": 500}  # faces
+LANDMARKS = np.array([[21.0, 38.0], [43.0, 38.0], [32.0, 46.0], [28.0, 52.0], [36.0, 52.0]])  # usual in anime faces
 FACES = "$ZEROSUM_DATA/faces/anime64.tar"
 
 
@@ -42,7 +47,10 @@ def source(task: str) -> str:
         shutil.rmtree(beside, ignore_errors=True)
         for path, image in MAKERS[name]():
             (beside / path).parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(image).save(beside / path)
+            if isinstance(image, str):
+                (beside / path).write_text(image)
+            else:
+                Image.fromarray(image).save(beside / path)
         beside.rename(folder)
     return f"{kind}:{folder}"
 
@@ -132,9 +140,100 @@ def colour_of_hair(image: Bytes) -> str:
     return "green-blue" if degrees < 260 else "violet"
 
 
-MAKERS: dict[str, Callable[[], Iterator[tuple[str, Bytes]]]] = {
+def bent() -> Iterator[tuple[str, Bytes | str]]:
+    """Digits, each to be turned and slanted by chance: points along its longest line, moved alike, are the pose."""
+    chance = np.random.default_rng(0)
+    keypoints, pairs = [posed.KEYPOINTS], {split: [posed.PAIRS] for split in ("train", "test")}
+    for split, number, label, image in digits():
+        if number >= BENT[split]:
+            continue
+        angle, slant = chance.uniform(-1, 1), chance.uniform(-0.4, 0.4)
+        matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ [[1, slant], [0, 1]]
+        points = (along_the_line(image) - MIDDLE) @ matrix.T + MIDDLE
+        names = [f"{split}-{label}-{number:05d}-{part}.png" for part in ("is", "as")]
+        yield names[0], image
+        yield names[1], warped(image, matrix)
+        across, down = (np.clip(points[:, axis].round(), 0, 27).astype(int).tolist() for axis in (0, 1))
+        keypoints.append(f"{names[1]}:{down}:{across}")
+        pairs[split].append(",".join(names))
+    yield "digits-annotation.csv", "\n".join(keypoints)
+    for split, lines in pairs.items():
+        yield f"digits-pairs-{split}.csv", "\n".join(lines)
+
+
+def along_the_line(image: Bytes) -> npt.NDArray[np.float64]:
+    """Points x, y (POINTS, 2) at even distances on the longest of the shortest ways through a digit's ink."""
+    ink = {(int(row), int(column)) for row, column in np.argwhere(image > 100)}
+    way = farthest(ink, farthest(ink, min(ink))[-1])
+    places = np.linspace(0, len(way) - 1, POINTS).round().astype(int)
+    return np.array([way[place][::-1] for place in places], float)
+
+
+def farthest(ink: set[tuple[int, int]], start: tuple[int, int]) -> list[tuple[int, int]]:
+    """The shortest way from a pixel to the one that is farthest from it, over neighbours."""
+    before: dict[tuple[int, int], tuple[int, int] | None] = {start: None}
+    waiting = deque([start])
+    while waiting:
+        last = waiting.popleft()
+        for down, across in ((0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (-1, -1), (1, -1), (-1, 1)):
+            other = last[0] + down, last[1] + across
+            if other in ink and other not in before:
+                before[other] = last
+                waiting.append(other)
+    way, place = [], last
+    while place is not None:
+        way.append(place)
+        place = before[place]
+    return way
+
+
+def warped(image: Bytes, matrix: npt.NDArray[np.float64]) -> Bytes:
+    """An image moved by a matrix about its middle."""
+    back = np.linalg.inv(matrix)
+    shift = (MIDDLE + 0.5) - back @ [MIDDLE + 0.5, MIDDLE + 0.5]
+    told = (back[0, 0], back[0, 1], shift[0], back[1, 0], back[1, 1], shift[1])
+    picture = Image.fromarray(image)
+    return np.asarray(picture.transform(picture.size, Image.Transform.AFFINE, told, Image.Resampling.BICUBIC))
+
+
+def turned() -> Iterator[tuple[str, Bytes | str]]:
+    """Anime faces as they are, and squeezed to one side with the other one dark: landmarks at the usual places, moved
+    alike. An identity is a colour of hair, so that some can be held out, each with a number of its own.
+    """
+    chance = np.random.default_rng(0)
+    for number, (path, image) in zip(range(sum(TURNED.values())), hair(), strict=False):
+        split = "train" if number < TURNED["train"] else "test"
+        identity = path.partition("/")[0]
+        squeeze, mirrored = chance.uniform(0.45, 0.75), bool(chance.integers(2))
+        name = f"{split}/{identity}_{number:05d}"
+        yield f"{name}_frontal.png", image
+        yield f"{name}_frontal.5pt", written(LANDMARKS)
+        seen, points = image[:, ::-1] if mirrored else image, LANDMARKS.copy()
+        # The far half (columns up to 31) is squeezed against the edge that stays in the middle, and dark.
+        seen = np.asarray(
+            Image.fromarray(seen).transform((64, 64), Image.Transform.AFFINE, (1 / squeeze, 0, 0, 0, 1, 0))
+        ).copy()
+        far = round(squeeze * 32)
+        seen[:, :far] = seen[:, :far] // 4
+        seen[:, round(squeeze * 64) :] = seen[:, round(squeeze * 64) - 1 : round(squeeze * 64)]
+        points[:, 0] *= squeeze
+        if mirrored:
+            seen, points = seen[:, ::-1], points[list(profiled.SWAPPED)]
+            points[:, 0] = 63 - points[:, 0]
+        yield f"{name}_side.png", np.ascontiguousarray(seen)
+        yield f"{name}_side.5pt", written(points)
+
+
+def written(points: npt.NDArray[np.float64]) -> str:
+    """Landmarks as five lines."""
+    return "\n".join(f"{x:.1f} {y:.1f}" for x, y in points)
+
+
+MAKERS: dict[str, Callable[[], Iterator[tuple[str, Bytes | str]]]] = {
     "inverted": inverted,
     "colours": coloured,
     "thickness": by_thickness,
     "hair": hair,
+    "bent": bent,
+    "turned": turned,
 }

@@ -82,6 +82,22 @@ ROWS = (
     Row("srgan-pretrained", "srgan", FACES, f"{ENLARGE} --set stages=[]", 20, ENLARGED),
     Row("srgan", "srgan", FACES, f"{ENLARGE} --set stages={json.dumps(WHOLE, separators=(',', ':'))}", 60, ENLARGED),
     Row(
+        "pg2-bent",
+        "pg2",
+        "poses:bent",
+        "--size 32 --set width=16 --lr 5e-4 --batch 16 --set flip=false --set pace=0.1",
+        20,
+        ("l1", "ssim"),
+    ),
+    Row(
+        "tp-gan-turned",
+        "tp-gan",
+        "profiles:turned",
+        "--size 64 --set width=16 --lr 5e-4 --set eyes_at=0.6 --set nose_at=0.72 --set mouth_at=0.81",
+        20,
+        ("l1", "ssim"),
+    ),
+    Row(
         "cyclegan-flowers", "cyclegan", FLOWERS, "--size 64 --set width=24 --set blocks=6", 60, ("cycle", "swd", "fid")
     ),
 )

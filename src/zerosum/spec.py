@@ -128,8 +128,9 @@ class Recipe:
     notes: tuple[str, ...] = ()  # what the source leaves open, and what was chosen
 
     data: str | None = "digits"  # None: the user must name a source
-    # What G makes an image of: z, its partner, the same one made small, an image of another class, the z of such a one.
-    inputs: Literal["noise", "pairs", "small", "domains", "codes"] = "noise"
+    # What G makes an image of: z, its partner, the same one made small, an image of another class, the z of such a one,
+    # one with a pose, one with landmarks.
+    inputs: Literal["noise", "pairs", "small", "domains", "codes", "poses", "profiles"] = "noise"
     direction: Literal["A2B", "B2A"] = "A2B"  # which half of a pair G is given, and which it is to make
     jitter: Annotated[float, Field(ge=1, le=2)] = 1.0  # images are enlarged so many times and cropped at random
     kind: Literal["images", "points", "any"] = "images"

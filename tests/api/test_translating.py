@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from PIL import Image
 
 import zerosum
 from zerosum.cli import main
-from zerosum.data import Dataset
+from zerosum.data import Dataset, open_dataset
 from zerosum.engine.checkpoint import read
 from zerosum.errors import UserError
 from zerosum.sampling.tiles import starts, through
@@ -24,6 +25,28 @@ SMALL = {"width": 4, "size": 32, "batch": 4, "grid": 4, "exam_images": 8}
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+
+
+TWO_PARTS = [
+    {"steps": 3, "changes": {}, "gradually": {}},
+    {"steps": 3, "changes": {"part": 2, "adversarial": 1.0, "l1": 10.0}, "gradually": {}},
+]
+
+
+def write_poses(folder: Path) -> Path:
+    """Forty digits, each given for the next one, whose pose is where its rows begin and end."""
+    folder.mkdir()
+    lines, pairs = ["name:keypoints_y:keypoints_x"], ["from,to"]
+    for number, pixels in enumerate(open_dataset("digits").train.samples[:40, :, :, 0]):
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+        rows = np.flatnonzero(pixels.max(axis=1) > 127)[::4]
+        columns = [int(np.argmax(pixels[row])) for row in rows]
+        down, across = ([*map(int, values), -1, -1, -1, -1, -1, -1][:6] for values in (rows, columns))
+        lines.append(f"{number}.png:{down}:{across}")
+        pairs.append(f"{number}.png,{(number + 1) % 40}.png")
+    (folder / "digits-annotation-train.csv").write_text("\n".join(lines))
+    (folder / "digits-pairs-train.csv").write_text("\n".join(pairs))
+    return folder
 
 
 def trained(recipe: str, data: str, out: Path, steps: int = 6, **settings: object) -> zerosum.Run:
@@ -55,6 +78,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, real_data: Path) -> dict[str,
             ],
         ),
         "srgan": trained("srgan", "upscale:digits", root / "srgan", blocks=1, units=8),
+        "pg2": trained("pg2", f"poses:{write_poses(root / 'posed')}", root / "pg2", z_dim=8, stages=TWO_PARTS),
     }
 
 
@@ -287,6 +311,9 @@ def test_data_that_do_not_fit_a_translator_are_refused(capsys: pytest.CaptureFix
         ("cyclegan --data digits --size 32", "for two domains, and the data have 10 classes"),
         (f"srgan --data {streets} --size 32", "enlarges 2, 4 or 8 times, which 32 to 32 pixels is not"),
         ("pix2pix", "pix2pix has no data of its own"),
+        ("pg2 --data digits", "learns from pairs, and digits has none: name --data poses:PATH"),
+        (f"tp-gan --data {streets} --size 64", "tp-gan needs classes"),
+        (f"pg2 --data {streets} --size 32", "given a pose beside the image: name --data poses:PATH"),
     ):
         assert main(["train", *line.split(), "--steps", "1", "--out", "refused"]) == 2
         assert said in capsys.readouterr().err
@@ -333,6 +360,101 @@ def test_a_judge_joins_after_the_first_stage_and_brings_a_feature_network(tmp_pa
     losses = [event["losses"] for event in run.events() if event["event"] == "step"]
     assert set(losses[0]) == {"G/l2"}
     assert {"D/adv", "G/adv", "G/content"} <= set(losses[-1])
+
+
+def test_a_run_with_poses_learns_its_parts_one_after_the_other(runs: dict[str, zerosum.Run], tmp_path: Path) -> None:
+    run = runs["pg2"]
+    losses = [event["losses"] for event in run.events() if event["event"] == "step"]
+    assert set(losses[0]) == {"G/l1"}
+    assert set(losses[-1]) == {"D/adv", "G/adv", "G/l1"}
+    assert run.info["data"]["shape"] == [1, 32, 32]
+    picture = Image.open(next(run.path.glob("samples/*.png")))
+    assert picture.width == 2 + 8 * (64 + 2)  # given, pose, made and target, twice
+    told = {"z_dim": 8, "stages": TWO_PARTS, "width": 4, "size": 32, "batch": 4, "grid": 4}
+    part = zerosum.train(
+        "pg2", run.info["recipe"]["data"], out=tmp_path / "part", settings={**told, "stages": TWO_PARTS[:1]}
+    )
+    assert isinstance(part, zerosum.Run)
+    mine, theirs = (dict(leaves(read(one.path / "checkpoints" / "last")["weights"])) for one in (part, run))
+    for key, value in mine.items():  # the coarse part is as its own stage left it, and the others as they were made
+        moved = not torch.equal(value, theirs[key])
+        assert moved == ("coarse" not in key and not key.endswith("num_batches_tracked")), key
+
+
+def test_a_run_that_ends_in_its_second_part_goes_on_bit_for_bit(runs: dict[str, zerosum.Run], tmp_path: Path) -> None:
+    whole = runs["pg2"]
+    stages = [TWO_PARTS[0], {**TWO_PARTS[1], "steps": 1}]
+    told = {"z_dim": 8, "width": 4, "size": 32, "batch": 4, "grid": 4, "stages": stages}
+    part = zerosum.train("pg2", whole.info["recipe"]["data"], out=tmp_path / "part", settings=told)
+    assert isinstance(part, zerosum.Run)
+    zerosum.resume(part.path, steps=2)
+    mine, theirs = (read(run.path / "checkpoints" / "last") for run in (part, whole))
+    for group in ("weights", "optimizers"):
+        one, other = dict(leaves(mine[group])), dict(leaves(theirs[group]))
+        assert one.keys() == other.keys()
+        assert [path for path, value in one.items() if not torch.equal(value, other[path])] == []
+
+
+def test_poses_are_translated_from_a_folder_of_their_layout(
+    runs: dict[str, zerosum.Run], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, folder = runs["pg2"], tmp_path / "wanted"
+    folder.mkdir()
+    pixels = open_dataset("digits").held_out.samples[0, :, :, 0]
+    Image.fromarray(pixels).save(folder / "mine.png")
+    (folder / "pairs.csv").write_text("from,to\nmine.png,low.png\nmine.png,high.png\n")
+    points = "name:keypoints_y:keypoints_x\n" + "".join(
+        f"{name}.png:{[row] * 6}:[4, 8, 12, 16, 20, 24]\n" for name, row in (("low", 24), ("high", 4))
+    )
+    (folder / "keypoints.csv").write_text(points)
+    done = zerosum.translate(run.path, [folder], out=tmp_path / "out")
+    assert done.made == 2
+    low, high = (np.asarray(Image.open(tmp_path / "out" / f"mine-as-{name}.png")) for name in ("low", "high"))
+    assert low.shape == (32, 32)
+    assert (low != high).any()
+    assert zerosum.translate(run.path, [folder], out=tmp_path / "out").kept == 2
+    (folder / "keypoints.csv").write_text(
+        points.replace("[4, 8, 12, 16, 20, 24]", "[4]")
+        .replace("[24, 24, 24, 24, 24, 24]", "[4]")
+        .replace("[4, 4, 4, 4, 4, 4]", "[4]")
+    )
+    images = write(tmp_path / "in", {"a.png": (32, 32)})
+    for line, said in (
+        (f"{folder} --out other", "has 2 maps beside an image; this run was given 7"),
+        (f"{images} --out other2", "has no poses: expected images, a CSV that begins with from,to"),
+    ):
+        assert main(["translate", str(run.path), *line.split()]) == 2
+        err = capsys.readouterr().err
+        assert said in err
+        assert err.count("\n") == 1
+
+
+def test_faces_from_the_side_are_learned_from_judged_and_translated(tmp_path: Path, real_data: Path) -> None:
+    with tarfile.open(real_data / "faces" / "anime64.tar") as archive:
+        members = [member for member in archive.getmembers() if member.isfile()][:60]
+        faces = [np.asarray(Image.open(archive.extractfile(member)).convert("RGB")) for member in members]  # type: ignore[arg-type]
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    for number, face in enumerate(faces):
+        for view, pixels in (("frontal", face), ("side", np.where(np.arange(64)[:, None] < 32, face // 4, face))):
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number:03}_{view}.png")
+            (folder / f"{number:03}_{view}.5pt").write_text("21 38\n43 38\n32 46\n28 52\n36 52\n")
+    told = {"size": 64, "batch": 4, "width": 4, "noise": 8}
+    data = f"profiles:{folder}"
+    whole = trained("tp-gan", data, tmp_path / "whole", steps=4, content=0.0, **told)
+    losses = [event["losses"] for event in whole.events() if event["event"] == "step"][-1]
+    assert set(losses) == {"D/adv", "G/adv", "G/l1", "G/symmetry", "G/tv", "G/identity"}
+    part = trained("tp-gan", data, tmp_path / "part", steps=2, content=0.0, **told)
+    zerosum.resume(part.path, steps=2)
+    one, other = (dict(leaves(read(run.path / "checkpoints" / "last")["weights"])) for run in (part, whole))
+    assert [path for path, value in one.items() if not torch.equal(value, other[path])] == []
+    done = zerosum.translate(whole.path, [folder], out=tmp_path / "out")
+    assert done.made == 120
+    assert Image.open(tmp_path / "out" / "007_side.png").size == (64, 64)
+    judged = zerosum.evaluate(whole.path, n=10, metrics=("l1", "ssim"))
+    assert [figure.name for figure in judged.figures] == ["l1", "ssim"]
+    with pytest.raises(UserError, match=r"a\.png has no landmarks; expected beside it a\.5pt"):
+        zerosum.translate(whole.path, [write(tmp_path / "in", {"a.png": (64, 64)})], out=tmp_path / "refused")
 
 
 def test_tiles_are_blended_to_what_the_whole_image_gives() -> None:

@@ -10,6 +10,7 @@ from zerosum.errors import UserError
 from zerosum.networks import build
 from zerosum.networks.describe import describe_player, totals
 from zerosum.networks.layers import InstanceNorm, NoisyDropout
+from zerosum.networks.tpgan import patch_at
 from zerosum.recipes import names, recipe
 from zerosum.spec import Player, Recipe
 from zerosum.types import Domain
@@ -18,13 +19,16 @@ NARROW = {"width": 4}
 FEW = {"pix2pixhd": {"G.halvings": 2, "blocks": 1, "D.layers": 2, "scales": 2}}  # for 64 pixels
 TRANSLATORS = [name for name in names() if recipe(name).inputs not in ("noise", "codes")]
 CASES = [(name, size) for name in TRANSLATORS for size in recipe(name).sizes if size < 512]
+MAPS = {"poses": 19, "profiles": 5}  # beside an image
+ALONE = {"pix2pixhd": "coarse_end", "pg2": "coarse."}  # parts of G that do not learn with the others
 each_case = pytest.mark.parametrize(("name", "size"), CASES)
 
 
 def domain_of(told: Recipe, size: int, channels: int = 3) -> Domain:
-    classes = 2 if told.inputs == "domains" else None
+    classes = 2 if told.inputs in ("domains", "profiles") else None
     given = size // 4 if told.name == "srgan" else size
-    return Domain(shape=(channels, size, size), classes=classes, value_range=told.value_range, source=(3, given, given))
+    source = (channels + MAPS[told.inputs] if told.inputs in MAPS else 3, given, given)
+    return Domain(shape=(channels, size, size), classes=classes, value_range=told.value_range, source=source)
 
 
 def players(name: str, size: int, channels: int = 3) -> tuple[nn.Module, nn.Module, Domain]:
@@ -49,8 +53,8 @@ def test_g_makes_images_of_the_domain_and_d_a_map_of_logits(name: str, size: int
     assert made.shape == (2, 3, size, size)
     assert called(G.eval(), x, domain, x).abs().max() <= 1
     logits = called(D, made, domain, x)
-    if name in ("srgan", "pix2pixhd"):
-        assert logits.shape == ((2,) if name == "srgan" else (2, 1, size // 4 - 2, size // 4 - 2))
+    if name in ("srgan", "pix2pixhd", "pg2"):
+        assert logits.shape == ((2,) if name != "pix2pixhd" else (2, 1, size // 4 - 2, size // 4 - 2))
         return
     assert logits.shape[:2] == (2, 1)
     assert (
@@ -59,6 +63,7 @@ def test_g_makes_images_of_the_domain_and_d_a_map_of_logits(name: str, size: int
         == {
             "discogan": 1,
             "stargan": 3 if size == 28 else 2,
+            "tp-gan": 2,
         }.get(name, max(size // 8 - 2, 1))
     )
 
@@ -68,14 +73,22 @@ def test_gradients_reach_every_parameter_and_colours_can_be_made_of_grey(name: s
     G, D, domain = players(name, 64, channels=1)
     assert domain.source is not None
     x = torch.rand(2, *domain.source)
+    if name == "pg2":
+        G.play(2)
     made = called(G, x, domain, x)
+    if name == "tp-gan":
+        views = G.views(x)
+        made = views.image
+        aside = [*views.smaller, *views.patches, views.named]
+        sum(one.square().sum() for one in aside).backward(retain_graph=True)
     said = D.both(made) if hasattr(D, "both") else (called(D, made, domain, x),)
     if name == "pix2pixhd":
         said = [layers[-1] for layers in D.scales(made, x)]
     sum(logits.square().sum() for logits in said).backward()
     for key, value in [*G.named_parameters(), *D.named_parameters()]:
-        if key.startswith("coarse_end"):
-            continue  # the end of the global network alone
+        if name in ALONE and key.startswith(ALONE[name]):
+            assert value.grad is None
+            continue
         assert value.grad is not None, key
         assert value.grad.isfinite().all(), key
 
@@ -189,6 +202,78 @@ def test_pix2pixhds_global_network_has_the_parameters_of_the_authors() -> None:
     assert sum(value.numel() for part in (G.coarse, G.coarse_end) for value in part.parameters()) == 182_546_755
 
 
+def test_the_fine_network_adds_to_what_the_coarse_one_makes_and_a_checkpoint_knows_it() -> None:
+    G, D, _ = players("pg2", 32)
+    x = torch.rand(2, 22, 32, 32)
+    coarse = G.train()(x)
+    coarse.square().sum().backward()
+    assert {key.partition(".")[0] for key, value in G.named_parameters() if value.grad is not None} == {"coarse"}
+    assert all(value.grad is not None for value in G.coarse.parameters())
+    G.play(2)
+    added = G.fine(torch.cat([x[:, :3], coarse], dim=1))
+    torch.testing.assert_close(G(x), coarse + added)
+    other, _, _ = players("pg2", 32)
+    other.load_state_dict(G.state_dict())
+    assert torch.equal(other.eval()(x), G.eval()(x))
+    assert torch.equal(G(x), (coarse + added).clamp(-1, 1))
+    hidden = torch.cat([x[:, :-1], -x[:, -1:]], dim=1)
+    assert torch.equal(G(hidden), G(x))  # the mask is the game's
+    said = D(coarse, x)
+    assert torch.equal(said, D(coarse, torch.cat([x[:, :3], -x[:, 3:]], dim=1)))  # D sees images alone
+    assert not torch.equal(said, D(coarse, -x))
+
+
+def test_pg2_has_six_blocks_at_256_pixels_whose_maps_grow_evenly() -> None:
+    domain = Domain(shape=(3, 256, 256), source=(22, 256, 256))
+    with torch.device("meta"):
+        G = build(recipe("pg2").players["G"], domain)
+    maps = [block.layers[0].out_channels for block in G.coarse.down]
+    assert maps == [128, 256, 384, 512, 640, 768]
+    flat = 768 * 8 * 8
+    assert sum(value.numel() for value in G.coarse.middle.parameters()) == flat * 64 + 64 + 64 * flat + flat
+    assert not list(G.fine.middle.parameters())
+
+
+def test_patches_are_cut_around_landmarks_and_put_where_they_lie_from_the_front() -> None:
+    from zerosum.data.keypoints import discs
+
+    G, _, _ = players("tp-gan", 128)
+    points = torch.tensor([[[30.0, 50.0], [70.0, 52.0], [52.0, 80.0], [40.0, 100.0], [60.0, 104.0]]])
+    maps = torch.from_numpy(discs(points.numpy(), 128)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    maps[:, 1] = -1  # the right eye is hidden
+    x = torch.cat([torch.rand(1, 3, 128, 128), maps], dim=1)
+    left, right, nose, mouth = (at[0].tolist() for at in G.middles(x))
+    assert left == pytest.approx([30, 50])
+    assert nose == pytest.approx([52, 80])
+    assert mouth == pytest.approx([50, 102])
+    top, beside = G.corners[1]
+    assert right == pytest.approx([beside + 19.5, top + 19.5])  # where it is in a frontal face: 0.67 and 0.4 of 128
+    assert (beside, top) == (66, 31)
+    cut = patch_at(x[:, :3], torch.tensor([[51.5, 81.5]]), 32, 40)
+    torch.testing.assert_close(cut, x[:, :3, 66:98, 32:72], atol=1e-4, rtol=1e-4)
+    views = G.eval().views(x)
+    assert [tuple(one.shape[1:]) for one in views.smaller] == [(3, 32, 32), (3, 64, 64)]
+    assert [tuple(one.shape[2:]) for one in views.patches] == [(40, 40), (40, 40), (32, 40), (32, 48)]
+    assert views.named.shape == (1, 2)
+    torch.manual_seed(0)
+    one = G(x)
+    assert not torch.equal(G(x), one)  # z is noise,
+    torch.manual_seed(0)
+    assert torch.equal(G(x), one)  # and a seed's
+
+
+def test_tp_gans_encoder_leads_to_a_vector_of_256_numbers_by_the_papers_maps() -> None:
+    with torch.device("meta"):
+        G = build(recipe("tp-gan").players["G"], Domain(shape=(3, 128, 128), source=(8, 128, 128), classes=337))
+        found, vector = G.encoder(torch.empty(1, 3, 128, 128))
+    assert [tuple(maps.shape[1:]) for maps in found] == [
+        *((64, 128, 128), (64, 64, 64), (128, 32, 32), (256, 16, 16), (512, 8, 8)),
+    ]
+    assert [layer[0][0].kernel_size[0] for layer in G.encoder.layers] == [7, 5, 3, 3, 3]
+    assert tuple(vector.shape) == (1, 256)
+    assert G.decoder.begins[0].in_features == 356
+
+
 def test_what_a_translator_cannot_make_is_refused_in_one_line() -> None:
     told = recipe("pix2pix").players
     for player, domain, said in (
@@ -200,6 +285,12 @@ def test_what_a_translator_cannot_make_is_refused_in_one_line() -> None:
             "too small for patchgan, which halves 3 times: 24 or more",
         ),
         (recipe("srgan").players["G"], Domain(shape=(3, 96, 96), source=(3, 32, 32)), "enlarges 2, 4 or 8 times"),
+        (recipe("pg2").players["G"], Domain(shape=(3, 64, 64), source=(3, 64, 64)), "given a pose beside the image"),
+        (
+            recipe("tp-gan").players["G"],
+            Domain(shape=(3, 64, 64), source=(3, 64, 64), classes=2),
+            "given landmarks beside the face",
+        ),
         (recipe("cyclegan").players["G"], Domain(shape=(3, 30, 30), classes=2, source=(3, 30, 30)), "multiple of 4"),
         (recipe("cyclegan").players["G"], Domain(shape=(3, 32, 32), classes=3, source=(3, 32, 32)), "for two domains"),
     ):

@@ -51,11 +51,13 @@ RECIPES: dict[str, list[object]] = {
         *("age-cgan", *options(G__width=4, D__width=4, E__width=4, units=8, batch=8, grid=2, size=28)),
         *options(identity_network="digits-net", stages='[{"steps":12},{"steps":8,"changes":{"encoding":true}}]'),
     ],
+    # Two parts of a G, of which the second one learns; maps beside images, and mirrored ones in another order.
+    "poses": ["pg2", *options(width=4, z_dim=8, batch=4, part=2, adversarial=1, size=32, stages="[]")],
     "pairs": ["srgan", *options(width=4, blocks=1, units=8, batch=4, adversarial=0.1, size=32, stages="[]")],
     # Captions that are compared with those of all ranks' images, and then both stages.
     "texts": ["stackgan", *options(width=4, blocks=1, batch=4, grid=4, stages=STAGES, **TEXTS)],
 }
-DATA = {"pool": "folder:sets", "pairs": "upscale:digits", "texts": "captions:told"}
+DATA = {"pool": "folder:sets", "poses": "poses:posed", "pairs": "upscale:digits", "texts": "captions:told"}
 
 
 def command(name: str, steps: int, *more: object) -> list[object]:
@@ -79,6 +81,20 @@ def write_captions(folder: Path) -> None:
     for number in range(40):
         Image.fromarray(digits.samples[number, :, :, 0]).save(folder / "told" / f"{number:02}.png")
         (folder / "told" / f"{number:02}.txt").write_text(f"a digit of kind {number % 3}\nkind {number % 3}\n")
+
+
+def write_poses(folder: Path) -> None:
+    """Digits, each with the one after it as its target, and three points that are somewhere."""
+    samples = open_dataset("digits").train.samples
+    root = folder / "posed"
+    root.mkdir(parents=True, exist_ok=True)
+    lines, pairs = ["name:keypoints_y:keypoints_x"], ["from,to"]
+    for number in range(30):
+        Image.fromarray(samples[number, :, :, 0]).save(root / f"{number}.png")
+        lines.append(f"{number}.png: [{number % 28}, 9, 20]: [4, {number % 28}, -1]")
+        pairs.append(f"{number}.png,{(number + 1) % 30}.png")
+    (root / "keypoints.csv").write_text("\n".join(lines))
+    (root / "pairs.csv").write_text("\n".join(pairs))
 
 
 def tensors(tree: dict[str, Any], where: str = "") -> Iterator[tuple[str, torch.Tensor]]:
@@ -132,6 +148,7 @@ def test_in_float64_twenty_steps_of_two_are_those_of_one(name: str, nursery: Any
     write_two_sets(tmp_path)
     if name == "texts":
         write_captions(tmp_path)
+    write_poses(tmp_path)
     assert nursery.run(*command(name, 20, *double, "--out", tmp_path / "one"), cwd=tmp_path).code == 0
     both = ranks(*command(name, 20, *double, "--out", tmp_path / "two"), cwd=tmp_path)
     assert [process.code for process in both] == [0, 0], both[1].err

@@ -51,7 +51,7 @@ def find_data(recipe: Recipe, source: str | None) -> Dataset:
         )
     if dataset.kind == "points" and recipe.size is not None:
         raise UserError(f"{wanted} is made of points, which have no size: leave --size out")
-    if recipe.inputs in ("pairs", "small"):
+    if recipe.inputs not in ("noise", "domains"):
         dataset = directed(dataset, recipe)
     if recipe.captions == "required" and dataset.text is None:
         raise UserError(f"{recipe.name} learns from captions, and {wanted} has none: name --data captions:PATH")
@@ -77,9 +77,12 @@ def asked_of(recipe: Recipe, source: str) -> str:
 def directed(dataset: Dataset, recipe: Recipe) -> Dataset:
     """Pairs with what G is given as the partners; `UserError` where the data are no pairs."""
     if dataset.train.partners is None:
-        raise UserError(f"{recipe.name} learns from pairs, and {dataset.name} has none: name --data pairs:PATH")
+        source = recipe.inputs if recipe.inputs in ("poses", "profiles") else "pairs"
+        raise UserError(f"{recipe.name} learns from pairs, and {dataset.name} has none: name --data {source}:PATH")
     if recipe.direction == "A2B":
         return dataset
+    if dataset.source_shape is not None and dataset.source_shape[0] != dataset.shape[0]:
+        raise UserError(f"{dataset.name} leads from A to B alone: leave direction out")
     train, held_out = _turned(dataset.train), _turned(dataset.held_out)
     return dataclasses.replace(dataset, train=train, held_out=held_out, fingerprint=fingerprint(train, held_out))
 

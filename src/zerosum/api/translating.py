@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,15 @@ from zerosum.api.codes import searcher
 from zerosum.api.generator import Generator, load
 from zerosum.data import archive, transforms
 from zerosum.data.archive import File
-from zerosum.data.dataset import Skipped
+from zerosum.data.dataset import Skipped, resolve
+from zerosum.data.sources import SOURCES
 from zerosum.errors import UserError, nearest
 from zerosum.sampling.draw import as_tensor, dtype_of, evaluating
 from zerosum.sampling.files import replacing
 from zerosum.sampling.grid import to_uint8
 from zerosum.sampling.tiles import through
 from zerosum.sampling.translate import to_range
+from zerosum.sampling.translate import translate as translate_given
 from zerosum.types import PathLike
 
 Bytes = npt.NDArray[np.uint8]
@@ -85,6 +88,10 @@ def translate(
     told = {"run": Path(run).name, "step": generator.step, "label": label, "seed": seed}
     begin(out, told if steps is None else {**told, "steps": steps})
     done = Translated(out)
+    reads = layout_of(generator)
+    if reads is not None:
+        laid_out(generator, reads, images, seed, done)
+        return done
     for item in files(images):
         if isinstance(item, Skipped):
             done.skipped.append(item)
@@ -100,6 +107,34 @@ def translate(
     return done
 
 
+Layout = Callable[[Path, int, int], Iterator[tuple[str, Bytes]]]
+
+
+def layout_of(generator: Generator) -> Layout | None:
+    """How what this run was given is read, where that is more than an image; None where it is one."""
+    assert generator.recipe.data is not None
+    return SOURCES[resolve(generator.recipe.data)[0]].givens
+
+
+def laid_out(generator: Generator, reads: Layout, paths: Sequence[PathLike], seed: int, done: Translated) -> None:
+    """Translate all that paths in the layout of the run's own data hold; `UserError` where they are in another one."""
+    channels, size, _ = generator.domain.shape
+    assert generator.domain.source is not None
+    for path in map(Path, paths):
+        for name, given in reads(path, size, channels):
+            if given.shape[2] != generator.domain.source[0]:
+                maps = given.shape[2] - channels, generator.domain.source[0] - channels
+                raise UserError(f"{path} has {maps[0]} maps beside an image; this run was given {maps[1]}")
+            item = File(name, b"")
+            done.take(done.out / f"{name}.png", item, partial(drawn_of, generator, given, seed))
+
+
+def drawn_of(generator: Generator, given: Bytes, seed: int, _: bytes = b"") -> Image.Image:
+    """What the run makes of what it is given, (S, S, c)."""
+    made = next(translate_given(generator.network, given[None], value_range=generator.domain.value_range, seed=seed))
+    return transforms.picture(made[0])
+
+
 def label_of(generator: Generator, direction: str | None, domain: str | int | None) -> int | None:
     """The number of the domain that images are led into; None for a run of pairs."""
     recipe, classes = generator.recipe, generator.classes
@@ -107,7 +142,7 @@ def label_of(generator: Generator, direction: str | None, domain: str | int | No
         raise UserError(f"this run of {recipe.name} draws from noise: `zerosum sample RUN`")
     if direction not in (None, "A2B", "B2A"):
         raise UserError(f"direction is {direction!r}; expected A2B or B2A")
-    if generator.domain.classes is None or classes is None:
+    if recipe.inputs != "domains" or classes is None:
         if domain is not None or direction not in (None, recipe.direction):
             raise UserError(f"this run of {recipe.name} translates {recipe.direction} alone: leave the rest out")
         return None

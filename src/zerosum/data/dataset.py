@@ -62,6 +62,7 @@ class Dataset:
     fingerprint: str  # SHA-256 over the samples and labels as they stand here
     empty_classes: tuple[str, ...] = ()  # folders beside the classes without an image that can be read
     skipped: tuple[Skipped, ...] = ()
+    mirrored: tuple[int, ...] | None = None  # the order of a partner's channels in a mirror; None: as they are
     note: str | None = None  # what the user should know: "MNIST is not here, so digits stands in"
     words: tuple[str, ...] = ()  # of its captions; row entry k is word k - 1, and 0 is none
 

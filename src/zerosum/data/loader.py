@@ -54,9 +54,10 @@ class _Stream:
 class _Source:
     """What samples are made of, where they have partners."""
 
-    def __init__(self, host: npt.NDArray[Any], shape: tuple[int, ...], device: torch.device) -> None:
-        self.host, self.shape = host, shape
+    def __init__(self, host: npt.NDArray[Any], dataset: Dataset, device: torch.device) -> None:
+        self.host, self.shape, order = host, dataset.source_shape or (), dataset.mirrored
         self.rows = _resident(host, True, device)
+        self.order = None if order is None else torch.tensor(order, device=device)
 
 
 class Feed:
@@ -97,7 +98,7 @@ class Feed:
         self._shape = dataset.shape
         self._host = split.samples
         self._rows = _resident(split.samples, self._images, device)
-        self._source = None if split.partners is None else _Source(split.partners, dataset.source_shape or (), device)
+        self._source = None if split.partners is None else _Source(split.partners, dataset, device)
         self._mirror: int | None = None  # the row where the mirrored copy begins
         if self._flip and split.partners is None and self._rows is not None and self._rows.nbytes <= MIRRORED_BYTES:
             mirrored = self._rows.view(count, *self._shape).flip(-1).view(count, -1)
@@ -135,16 +136,24 @@ class Feed:
 
         Both (count / world, C, H, W) in `value_range`, mirrored and cut alike.
         """
-        assert self._source is not None
+        return self._paired(*self._next(count))
+
+    def take_known_pairs(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The same with their classes, int64 (count / world,)."""
         start, stop, order, index = self._next(count)
+        assert self._y is not None
+        return *self._paired(start, stop, order, index), self._y.index_select(0, index)
+
+    def _paired(self, start: int, stop: int, order: Indices, index: Tensor) -> tuple[Tensor, Tensor]:
+        assert self._source is not None
         flips = self._mirrored(start, stop)
         made = []
-        for host, rows, shape in (
-            (self._source.host, self._source.rows, self._source.shape),
-            (self._host, self._rows, self._shape),
+        for host, rows, shape, channels in (
+            (self._source.host, self._source.rows, self._source.shape, self._source.order),
+            (self._host, self._rows, self._shape, None),
         ):
             found = self._gather(host, order) if rows is None else rows.index_select(0, index)
-            made.append(self._moved(found.view(len(order), *shape), flips, start, stop))
+            made.append(self._moved(found.view(len(order), *shape), flips, start, stop, channels))
         return made[0], made[1]
 
     def _told(self, index: Tensor, wordings: _Stream, start: int, stop: int) -> Tensor | None:
@@ -168,10 +177,14 @@ class Feed:
         """1 for each sample that is mirrored at these places, else 0; None where none ever is."""
         return sent(torch.from_numpy(self._flips.read(start, stop)), self._device) if self._flip else None
 
-    def _moved(self, x: Tensor, flips: Tensor | None, start: int, stop: int) -> Tensor:
-        """Rows as networks see them, mirrored and cut as the streams say at these places."""
+    def _moved(self, x: Tensor, flips: Tensor | None, start: int, stop: int, channels: Tensor | None = None) -> Tensor:
+        """Rows as networks see them, mirrored and cut as the streams say at these places.
+
+        channels: their order in a mirror, where it is another one.
+        """
         if flips is not None:
-            x = torch.where((flips == 1)[:, None, None, None], x.flip(-1), x)
+            mirrored = (x if channels is None else x.index_select(1, channels)).flip(-1)
+            x = torch.where((flips == 1)[:, None, None, None], mirrored, x)
         x = self._converted(x)
         if self._jitter == 1:
             return x
@@ -259,7 +272,7 @@ def _resident(samples: npt.NDArray[Any], images: bool, device: torch.device) -> 
     """The samples on the device, a row each, channels first; None where they are too large for that."""
     if samples.nbytes > (HOST_BYTES if device.type == "cpu" else RESIDENT_BYTES):
         return None
-    array = np.ascontiguousarray(samples.transpose(0, 3, 1, 2)) if images else samples
+    array = np.ascontiguousarray(samples[:].transpose(0, 3, 1, 2)) if images else samples
     # A copy: what torch shares must be writable, and a mapped file must not be read page by page later.
     rows = torch.from_numpy(np.array(array).reshape(len(array), -1))
     return rows.to(device)

@@ -18,6 +18,7 @@ from zerosum.data.cache import write_atomically
 from zerosum.data.captions import Vocabulary
 from zerosum.data.dataset import Dataset, Skipped, open_dataset, resolve
 from zerosum.data.sources import SOURCES, Request, Surveyed
+from zerosum.data.transforms import pictures
 from zerosum.errors import UserError
 
 ROWS = 5
@@ -95,12 +96,13 @@ def _grid(dataset: Dataset) -> Image.Image:
     rows = np.random.RandomState(SEED).choice(len(samples), count, replace=False)
     size = samples.shape[1]
     side = size * max(1, round(TILE / size))
-    shown = [samples] if partners is None else [partners, samples]
+    kept = [] if partners is None else pictures(partners[rows], dataset.shape[0])
+    shown = [*kept, np.asarray(samples[rows])]
     pitch, across = side + GUTTER, len(shown) * side + GUTTER
     canvas = Image.new("RGB", (ROWS * across + GUTTER, ROWS * pitch + GUTTER), "white")
-    for place, row in enumerate(rows):
+    for place in range(count):
         for half, images in enumerate(shown):
-            pixels = images[row][..., 0] if images.shape[3] == 1 else images[row]
+            pixels = images[place][..., 0] if images.shape[3] == 1 else images[place]
             tile = Image.fromarray(np.ascontiguousarray(pixels)).resize((side, side), Image.Resampling.NEAREST)
             canvas.paste(tile, (GUTTER + place % ROWS * across + half * side, GUTTER + place // ROWS * pitch))
     return canvas

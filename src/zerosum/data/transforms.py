@@ -113,6 +113,17 @@ def decode(data: bytes, size: int, channels: int) -> npt.NDArray[np.uint8]:
             raise ImageError(f"damaged: {_few_words(error)}") from None
 
 
+def decode_whole(data: bytes, size: int, channels: int) -> npt.NDArray[np.uint8]:
+    """The whole image (size, size, channels), uint8: upright, in the middle of a square that repeats its edges."""
+    _, pixels = whole(data)
+    height, width = pixels.shape[:2]
+    side = max(height, width)
+    rows, columns = ((side - length) // 2 for length in (height, width))
+    borders = ((rows, side - height - rows), (columns, side - width - columns), (0, 0))
+    square = picture(np.pad(pixels, borders, mode="edge")).resize((size, size), Image.Resampling.LANCZOS)
+    return np.asarray(square.convert("L" if channels == 1 else "RGB")).reshape(size, size, channels)
+
+
 def decode_halves(data: bytes, size: int, channels: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     """The left and the right half of an image, each as `decode` makes it; `UnequalError` where there are none."""
     _, pixels = whole(data)
@@ -154,6 +165,17 @@ def choose_size(size: int | None, sizes: tuple[int, ...], native: int) -> int:
 def picture(pixels: npt.NDArray[np.uint8]) -> Image.Image:
     """uint8 (H, W, C), C 1 or 3, as Pillow's image, grey or in colour."""
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+
+
+def pictures(images: npt.NDArray[np.uint8], channels: int) -> list[npt.NDArray[np.uint8]]:
+    """What (N, H, H, c) can be looked at as: itself, or its first channels and all maps after them in one.
+
+    Each map is half as bright, so that two which overlap can be told.
+    """
+    if images.shape[3] in (1, 3):
+        return [images]
+    maps = images[..., channels:].sum(axis=3, keepdims=True, dtype=np.uint32) // 2
+    return [images[..., :channels], np.minimum(maps, 255).astype(np.uint8)]
 
 
 def fit(

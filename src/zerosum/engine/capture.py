@@ -84,6 +84,13 @@ class Buffers:
         assert target is not None
         return given, target
 
+    def known_pairs(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
+        given, target, y = self._deal("known_pairs", count)
+        assert given is not None
+        assert target is not None
+        assert y is not None
+        return given, target, y
+
     def of(self, domain: int, count: int) -> Tensor:
         (x,) = self._deal("of", domain, count)
         assert x is not None

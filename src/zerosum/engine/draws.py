@@ -56,6 +56,9 @@ class Streams:
     def pairs(self, count: int) -> tuple[Tensor, Tensor]:
         return self.feed.take_pairs(count)
 
+    def known_pairs(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
+        return self.feed.take_known_pairs(count)
+
     def of(self, domain: int, count: int) -> Tensor:
         return self.domains[domain].take(count)[0]
 

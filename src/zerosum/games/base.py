@@ -24,6 +24,9 @@ class Draws(Protocol):
     def pairs(self, count: int) -> tuple[Tensor, Tensor]:
         """The next pairs: the images that are given, and those that are to be made of them."""
 
+    def known_pairs(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The next pairs with their classes."""
+
     def of(self, domain: int, count: int) -> Tensor:
         """The next real samples of one class."""
 

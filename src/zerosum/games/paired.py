@@ -88,8 +88,12 @@ class Paired(Game):
         yield Move(terms={"D/adv": rules.d_scale * total}, seen=seen)
 
     def play_g(self, given: Tensor, real: Tensor, fake: Tensor, observe: bool) -> Iterator[Move]:
-        rules = self.rules
-        terms, seen = self.by_d(given, real, fake, observe) if rules.adversarial else ({}, {})
+        terms, seen = self.by_d(given, real, fake, observe) if self.rules.adversarial else ({}, {})
+        yield Move(terms={**terms, **self.distances(given, real, fake)}, seen=seen)
+
+    def distances(self, given: Tensor, real: Tensor, fake: Tensor) -> Terms:
+        """G's terms of how far its images are from the partners."""
+        rules, terms = self.rules, {}
         if rules.l1:
             terms["G/l1"] = rules.l1 * (fake - real).abs().mean()
         if rules.l2:
@@ -99,7 +103,7 @@ class Paired(Game):
             with torch.no_grad():
                 wanted = self.features(real)
             terms["G/content"] = rules.content * (self.features(fake) - wanted).square().mean()
-        yield Move(terms=terms, seen=seen)
+        return terms
 
     def by_d(self, given: Tensor, real: Tensor, fake: Tensor, observe: bool) -> tuple[Terms, Terms]:
         """G's terms that D has a word in, and what was seen."""

@@ -189,6 +189,32 @@ class PairedRules(AimedRules):
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
+class PosedRules(PairedRules):
+    """The same with a body in the partner that weighs more, and a G of two parts that learn one after the other."""
+
+    kind: ClassVar[str] = "posed"
+
+    d_scale: NonNegative = 1.0
+    part: Annotated[int, Field(ge=1, le=2)] = 1  # of G that learns: the coarse one, or the fine one after it
+    mask: NonNegative = 1.0  # by how much a difference on the body counts more than one beside it
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class FrontalRules(PairedRules):
+    """The same of faces whose identities are known."""
+
+    kind: ClassVar[str] = "frontal"
+
+    d_scale: NonNegative = 1.0
+    adversarial: NonNegative = 1e-3
+    l1: NonNegative = 1.0  # of the image, of smaller ones and of its patches
+    content: NonNegative = 3e-3  # of the mean absolute difference between a feature network's maps
+    symmetry: NonNegative = 0.3  # of the difference of the image's halves, and of those of its Laplacian
+    tv: NonNegative = 1e-4  # of the absolute differences of neighbours, summed over the image
+    identity: NonNegative = 1e-3  # of the identity's cross-entropy
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class CycleRules(AimedRules):
     """Two domains, a translator into each and a judge of each."""
 

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from zerosum.data.transforms import fit
+from zerosum.data.transforms import fit, pictures
 from zerosum.sampling.draw import Labels, as_tensor, dtype_of, evaluating
 from zerosum.sampling.grid import montage, to_uint8
 
@@ -49,8 +49,11 @@ def translate(
 def side_by_side(rows: Sequence[Bytes], columns: int) -> Image.Image:
     """Images (N, H, W, C) beside those of the other sequences with the same number: one picture, `columns` such groups.
 
-    Smaller ones are enlarged to the largest of their number, grey ones beside colours become colours.
+    Smaller ones are enlarged to the largest of their number, grey ones beside colours become colours. Maps beside an
+    image's channels are an image of their own.
     """
+    depth = min(images.shape[3] for images in rows)
+    rows = [part for images in rows for part in pictures(images, depth)]
     side = max(images.shape[1] for images in rows)
     channels = max(images.shape[3] for images in rows)
     alike = [fit(images, side, channels, Image.Resampling.NEAREST) for images in rows]

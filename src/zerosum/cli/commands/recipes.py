@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 
 DIGIT, FACE, PHOTO = 28, 64, 256  # pixels
 TEXT = (36, 10)  # words that the captions of digits are made of, and of one caption
+NAMELESS = {
+    "pairs": "pairs of images",
+    "domains": "sets of images",
+    "codes": "sets of images",
+    "poses": "pairs of images with poses",
+    "profiles": "faces with landmarks",
+}
+MAPS = {"poses": 19, "profiles": 5}  # beside an image's channels: 18 joints and the body; five landmarks
 
 
 @app.command(rich_help_panel="Look")
@@ -71,9 +79,7 @@ def needs(recipe: Recipe) -> str:
     """What a recipe must be given: its source of data, and what it asks of it."""
     if recipe.kind == "points":
         return recipe.data or "points in the plane"
-    nameless = {"pairs": "pairs of images", "domains": "sets of images", "codes": "sets of images"}.get(
-        recipe.inputs, "a folder of images"
-    )
+    nameless = NAMELESS.get(recipe.inputs, "a folder of images")
     parts = [recipe.data or nameless]
     if recipe.kind == "any":
         parts.append("or points")
@@ -144,7 +150,7 @@ def _domain(recipe: Recipe) -> Domain:
     shape = (recipe.channels or (1 if named else 3), size, size)
     return Domain(
         shape=shape,
-        classes=2 if recipe.inputs in ("domains", "codes") else classes,
+        classes=2 if recipe.inputs in ("domains", "codes", "profiles") else classes,
         value_range=recipe.value_range,
         source=source_of(recipe, shape),
         text=TEXT if recipe.captions == "required" else None,
@@ -155,6 +161,8 @@ def source_of(recipe: Recipe, shape: tuple[int, ...]) -> tuple[int, ...] | None:
     """What G is given where it makes images of that shape; None where that is noise."""
     if recipe.inputs == "noise":
         return None
+    if recipe.inputs in MAPS:
+        return shape[0] + MAPS[recipe.inputs], *shape[1:]
     return shape if recipe.inputs != "small" else (shape[0], shape[1] // 4, shape[2] // 4)
 
 

@@ -50,6 +50,8 @@ class Source:
     open: Callable[[Request], Dataset]
     argument: str | None = None
     survey: Callable[[Request], Iterator[Surveyed | Skipped]] | None = None  # every file, for `data check`
+    # Of a path, a size and channels what G can be given of it, each with a name; None: images alone.
+    givens: Callable[[Path, int, int], Iterator[tuple[str, npt.NDArray[np.uint8]]]] | None = None
     in_full: Callable[[str], str] = path_in_full  # what follows the colon, as it is understood from anywhere
 
 
