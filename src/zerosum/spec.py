@@ -181,6 +181,11 @@ class Recipe:
         if self.size is not None and self.sizes and self.size not in self.sizes:
             raise ValueError(f"size {self.size} is not one that {self.name} can make: {_listed(self.sizes)}")
 
+    @property
+    def paired(self) -> bool:
+        """Whether what G is given lies beside what it is to make of it."""
+        return self.inputs in ("pairs", "small", "poses", "profiles")
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; `from_dict` gives an equal recipe back."""
         fields = dataclasses.asdict(self)

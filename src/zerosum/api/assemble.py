@@ -51,7 +51,7 @@ def find_data(recipe: Recipe, source: str | None) -> Dataset:
         )
     if dataset.kind == "points" and recipe.size is not None:
         raise UserError(f"{wanted} is made of points, which have no size: leave --size out")
-    if recipe.inputs not in ("noise", "domains"):
+    if recipe.paired:
         dataset = directed(dataset, recipe)
     if recipe.captions == "required" and dataset.text is None:
         raise UserError(f"{recipe.name} learns from captions, and {wanted} has none: name --data captions:PATH")

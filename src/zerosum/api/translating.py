@@ -142,7 +142,7 @@ def label_of(generator: Generator, direction: str | None, domain: str | int | No
         raise UserError(f"this run of {recipe.name} draws from noise: `zerosum sample RUN`")
     if direction not in (None, "A2B", "B2A"):
         raise UserError(f"direction is {direction!r}; expected A2B or B2A")
-    if recipe.inputs != "domains" or classes is None:
+    if recipe.paired or classes is None:
         if domain is not None or direction not in (None, recipe.direction):
             raise UserError(f"this run of {recipe.name} translates {recipe.direction} alone: leave the rest out")
         return None

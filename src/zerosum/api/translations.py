@@ -34,7 +34,7 @@ def data_of(generator: Generator, against: str | None) -> Dataset:
     source = against or recipe.data
     assert source is not None
     found = open_dataset(asked_of(recipe, source), size=domain.size, channels=domain.channels)
-    if recipe.inputs not in ("noise", "domains"):
+    if recipe.paired:
         return directed(found, recipe)
     if found.classes is None or len(found.classes) != domain.classes:
         count = len(found.classes or ())
