@@ -15,6 +15,7 @@ RECIPE = Recipe(
         "from the user's own images in two minutes; `--set content_network=NAME` takes another one.",
         "Any source of images will do: `--data folder:PATH` means `--data upscale:folder:PATH`, four times as small.",
         "Small and large images lie in [-1, 1] alike, where the paper has the small ones in [0, 1].",
+        "Where pretraining is short, content 1 draws dots: content 0.02 beside l2 1, and the rate of pretraining 5e-4.",
         "A plain CPU wants it narrower: `--set width=32 --set blocks=6`.",
     ),
     data=None,

@@ -43,8 +43,8 @@ UNCHANGED = 0.1  # of the distance between domains, by which a translation diffe
 STAYED = 0.85  # and the share of the domains' distance that it still has before it
 DIFFERENT = 1.3  # times the distance of real images of one domain, from where two domains differ at all
 EXACT = 0.2  # of the distance between domains, by which a cycle misses where it comes back nearly exactly
-HIDDEN = 3.0  # times a disturbance that nobody sees, by which that error grows; what is not hidden, once at most
-UNHEARD = 0.05  # of the logits' deviation, or of the distance between domains, that a condition changes
+HIDDEN = 3.0  # times a disturbance that nobody sees, by which that error grows; honest short runs: 0.03 at most
+UNHEARD = 0.05  # of the logits' deviation, or of the distance between domains, that a condition changes; honest: 0.2 on
 
 
 @dataclass(frozen=True)
