@@ -88,23 +88,27 @@ def translate(
     told = {"run": Path(run).name, "step": generator.step, "label": label, "seed": seed}
     begin(out, told if steps is None else {**told, "steps": steps})
     done = Translated(out)
-    reads = layout_of(generator)
-    if reads is not None:
+    if (reads := layout_of(generator)) is not None:
         laid_out(generator, reads, images, seed, done)
-        return done
-    for item in files(images):
+    else:
+        one_by_one(lambda data: one(generator, make, data, label, seed), images, done)
+    return done
+
+
+def one_by_one(made: Callable[[bytes], Image.Image], paths: Sequence[PathLike], done: Translated) -> None:
+    """Translate every image of paths, by its bytes; `UserError` where there is none."""
+    for item in files(paths):
         if isinstance(item, Skipped):
             done.skipped.append(item)
             continue
-        target = out / f"{item.name.rpartition('.')[0] or item.name}.png"
+        target = done.out / f"{item.name.rpartition('.')[0] or item.name}.png"
         try:
-            done.take(target, item, lambda data: one(generator, make, data, label, seed))
+            done.take(target, item, made)
         except transforms.ImageError as error:
             done.skipped.append(Skipped(name=item.name, reason=str(error)))
     if not done.made + done.kept:
         why = f", such as {done.skipped[0].name}: {done.skipped[0].reason}" if done.skipped else ""
         raise UserError(f"no image could be read{why}; expected image files, folders or archives of them")
-    return done
 
 
 Layout = Callable[[Path, int, int], Iterator[tuple[str, Bytes]]]
