@@ -31,6 +31,7 @@ import torch
 from torch import Tensor, nn
 
 import peers
+from costs import said
 from results import machine
 from sections import FOLDER, write_section
 from zerosum import recipes
@@ -258,17 +259,12 @@ def section(about: dict[str, Any]) -> list[str]:
             ours, theirs = found["ours"], found["theirs"]
             times = np.median(ours["rates"]) / np.median(theirs["rates"])
             lines.append(
-                f"| `{race.name}` | {race.ours['size']}, {ours['batch']:g} | {said(ours)} | {millions(ours)} | "
-                f"{race.peer} | {said(theirs)} | {millions(theirs)} | {times:.2f} | {race.goal or ''} |"
+                f"| `{race.name}` | {race.ours['size']}, {ours['batch']:g} | {said(ours['rates'])} | "
+                f"{millions(ours)} | {race.peer} | {said(theirs['rates'])} | {millions(theirs)} | {times:.2f} | "
+                f"{race.goal or ''} |"
             )
     lines += ["", "What differs: " + "; ".join(f"`{race.name}`, {race.says}" for race in RACES) + "."]
     return lines
-
-
-def said(result: dict[str, Any]) -> str:
-    rates = result["rates"]
-    digits = 0 if min(rates) >= 100 else 2
-    return f"{np.median(rates):,.{digits}f} ({min(rates):,.{digits}f}-{max(rates):,.{digits}f})"
 
 
 def millions(result: dict[str, Any]) -> str:

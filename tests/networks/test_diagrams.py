@@ -7,12 +7,11 @@ from xml.etree import ElementTree
 
 import pytest
 
+from zerosum.cli.commands.recipes import source_of
 from zerosum.networks.describe import Layer, describe_player
 from zerosum.networks.diagram import diagram
 from zerosum.recipes import names, recipe
 from zerosum.types import Domain
-
-MAPS = {"poses": 19, "profiles": 5}  # beside an image
 
 SVG = "{http://www.w3.org/2000/svg}"
 SIZES = {"title": 20.0, "role": 15.0, "shape": 12.0, "kind": 12.0, "small": 11.5, "note": 12.0}
@@ -25,12 +24,10 @@ def picture(name: str) -> str:
     classes = 2 if told.inputs == "domains" else None if told.classes == "ignored" else 10
     size = told.size or (told.sizes or [0])[-1]
     shape = (2,) if told.kind == "points" else (told.channels or 3, size, size)
-    given = (shape[0], size // 4, size // 4) if told.inputs == "small" else shape
-    source = None if told.inputs == "noise" else given
     text = (36, 10) if told.captions == "required" else None
-    if source is not None and told.inputs in MAPS:
-        source = (source[0] + MAPS[told.inputs], *source[1:])
-    domain = Domain(shape=shape, classes=classes, value_range=told.value_range, source=source, text=text)
+    domain = Domain(
+        shape=shape, classes=classes, value_range=told.value_range, source=source_of(told, shape), text=text
+    )
     return diagram(name, {key: describe_player(player, domain) for key, player in told.players.items()})
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from zerosum.cli.commands.recipes import MAPS
 from zerosum.errors import UserError
 from zerosum.networks import build
 from zerosum.networks.describe import describe_player, totals
@@ -19,7 +20,6 @@ NARROW = {"width": 4}
 FEW = {"pix2pixhd": {"G.halvings": 2, "blocks": 1, "D.layers": 2, "scales": 2}}  # for 64 pixels
 TRANSLATORS = [name for name in names() if recipe(name).inputs not in ("noise", "codes")]
 CASES = [(name, size) for name in TRANSLATORS for size in recipe(name).sizes if size < 512]
-MAPS = {"poses": 19, "profiles": 5}  # beside an image
 ALONE = {"pix2pixhd": "coarse_end", "pg2": "coarse."}  # parts of G that do not learn with the others
 each_case = pytest.mark.parametrize(("name", "size"), CASES)
 

@@ -126,6 +126,13 @@ def settle(recipe: Recipe, dataset: Dataset) -> Recipe:
     return dataclasses.replace(recipe, **decided)
 
 
+def given_shape(recipe: Recipe, dataset: Dataset) -> tuple[int, ...] | None:
+    """Of an image that G is given: (c, h, w); None where that is noise."""
+    if recipe.inputs == "noise":
+        return None
+    return dataset.source_shape if recipe.paired else dataset.shape
+
+
 def domain_of(recipe: Recipe, dataset: Dataset) -> Domain:
     """What the networks have to fit."""
     conditional = recipe.classes != "ignored" and dataset.classes is not None
@@ -134,9 +141,7 @@ def domain_of(recipe: Recipe, dataset: Dataset) -> Domain:
         classes=len(dataset.classes or ()) if conditional else None,
         value_range=recipe.value_range,
         text=dataset.text if recipe.captions == "required" else None,
-        source={"noise": None, "domains": dataset.shape, "codes": dataset.shape}.get(
-            recipe.inputs, dataset.source_shape
-        ),
+        source=given_shape(recipe, dataset),
     )
 
 

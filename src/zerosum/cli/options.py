@@ -16,6 +16,13 @@ _OUTPUT = "Output"
 _MACHINE = "Machine"
 
 Run = Annotated[Path, typer.Argument(help="A run folder, such as runs/2026-01-31-quick-digits.", metavar="RUN")]
+Drawings = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        help="FILE.png: a grid; FILE.npz: uint8 (N, H, W, C); else a folder of PNGs (default: a grid in RUN).",
+    ),
+]
 Minutes = Annotated[float | None, typer.Option(help="Train for so many minutes.", rich_help_panel=_LENGTH)]
 Steps = Annotated[int | None, typer.Option(help="Train for so many steps.", rich_help_panel=_LENGTH)]
 Epochs = Annotated[float | None, typer.Option(help="Train for so many epochs.", rich_help_panel=_LENGTH)]

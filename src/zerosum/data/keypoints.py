@@ -12,6 +12,8 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from zerosum.data.dataset import Split
+
 Bytes = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float32]  # (…, K, 2): x and y in pixels from the upper left pixel's centre; NaN: not seen
 Rows = npt.NDArray[np.int64]
@@ -95,3 +97,28 @@ def mirrored_order(channels: int, swapped: tuple[int, ...], more: int = 0) -> tu
     """The order of an image's channels, its points' maps and `more` maps after mirroring: left ones become right."""
     last = channels + len(swapped)
     return (*range(channels), *(channels + other for other in swapped), *range(last, last + more))
+
+
+def pairs_of(
+    images: Bytes,
+    places: Rows,
+    points: Points,
+    with_maps: Callable[[Bytes, Points], Bytes],
+    maps: int,
+    labels: npt.NDArray[np.int64] | None = None,
+) -> Split:
+    """Pairs of the rows of images (N, S, S, C): of each of `places` (M, 2) the second one is the sample, and the first
+    one with `maps` maps of its points (M, K, 2) the partner, made when it is asked for.
+    """
+
+    def taken(rows: Rows) -> Bytes:
+        unique, back = np.unique(rows, return_inverse=True)  # in the order in which they lie on the disk
+        return np.asarray(images[unique])[back]
+
+    size, channels = images.shape[1], images.shape[3]
+    deep = (size, size, channels + maps)
+    return Split(
+        samples=drawn(len(places), (size, size, channels), lambda rows: taken(places[rows, 1])),
+        labels=labels,
+        partners=drawn(len(places), deep, lambda rows: with_maps(taken(places[rows, 0]), points[rows])),
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -18,12 +17,7 @@ def sample(
     n: Annotated[int, typer.Option("-n", "--number", min=1, help="How many.")] = 64,
     seed: Annotated[int, typer.Option(help="The same seed draws the same pictures.")] = 0,
     label: Annotated[str | None, typer.Option("--class", help="Draw this class only, by name or number.")] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="FILE.png: a grid; FILE.npz: uint8 (N, H, W, C); else a folder of PNGs (default: a grid in RUN)."
-        ),
-    ] = None,
+    out: options.Drawings = None,
     psi: options.Psi = 1.0,
     checkpoint: options.Checkpoint = None,
     device: Annotated[Literal["cpu", "cuda", "mps"], typer.Option(help="Where to compute.")] = "cpu",

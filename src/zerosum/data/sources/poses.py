@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from zerosum.data import archive, transforms
 from zerosum.data.convert import open_images
-from zerosum.data.dataset import Dataset, Skipped, Split, hold_out
+from zerosum.data.dataset import Dataset, Skipped, hold_out
 from zerosum.data.forms import WHOLE
-from zerosum.data.keypoints import Points, Rows, body, discs, drawn, mirrored_order, whole_in_square
+from zerosum.data.keypoints import Points, body, discs, mirrored_order, pairs_of, whole_in_square
 from zerosum.data.posed import Pair, Poses, limbs_of, read_poses, swapped_of
 from zerosum.data.sources import SOURCES, Request, Source
 from zerosum.data.sources.folder import path_of
@@ -47,7 +47,7 @@ def open_poses(request: Request) -> Dataset:
     points = np.stack([placed(found, pair, name, size) for pair, name in zip(pairs, targets, strict=True)])
     images = files.train.samples
     digest = hashlib.sha256(files.fingerprint.encode() + places.tobytes() + points.tobytes() + held.tobytes())
-    splits = [_split(images, places[part], points[part]) for part in (~held, held)]
+    splits = [pairs_of(images, places[part], points[part], with_pose, found.joints + 1) for part in (~held, held)]
     return Dataset(
         name=request.source,
         kind="images",
@@ -83,20 +83,6 @@ def with_pose(images: Bytes, points: Points) -> Bytes:
     """Images (N, S, S, C) with the maps of poses (N, K, 2): (N, S, S, C + K + 1)."""
     size = images.shape[1]
     return np.concatenate([images, discs(points, size), body(points, limbs_of(points.shape[1]), size)], axis=3)
-
-
-def _split(images: Bytes, places: Rows, points: Points) -> Split:
-    size, channels = images.shape[1], images.shape[3]
-
-    def taken(rows: Rows) -> Bytes:
-        unique, back = np.unique(rows, return_inverse=True)  # in the order in which they lie on the disk
-        return np.asarray(images[unique])[back]
-
-    deep = (size, size, channels + points.shape[1] + 1)
-    return Split(
-        samples=drawn(len(places), (size, size, channels), lambda rows: taken(places[rows, 1])),
-        partners=drawn(len(places), deep, lambda rows: with_pose(taken(places[rows, 0]), points[rows])),
-    )
 
 
 def givens(path: Path, size: int, channels: int) -> Iterator[tuple[str, Bytes]]:

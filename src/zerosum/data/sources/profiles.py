@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from zerosum.data import archive, transforms
 from zerosum.data.convert import open_images
-from zerosum.data.dataset import Dataset, Skipped, Split, hold_out
+from zerosum.data.dataset import Dataset, Skipped, hold_out
 from zerosum.data.forms import WHOLE
-from zerosum.data.keypoints import Points, Rows, discs, drawn, mirrored_order, whole_in_square
+from zerosum.data.keypoints import Points, discs, mirrored_order, pairs_of, whole_in_square
 from zerosum.data.posed import TEST
 from zerosum.data.profiled import ENDINGS, LANDMARKS, SWAPPED, Face, read_faces, stem
 from zerosum.data.sources import SOURCES, Request, Source
@@ -49,7 +49,10 @@ def open_profiles(request: Request) -> Dataset:
     size, places = files.shape[1], np.array(pairs)
     points = np.stack([placed(faces[side], size) for side, _ in pairs])
     told = b"".join(array.tobytes() for array in (places, points, labels, held))
-    splits = [_split(files.train.samples, places[part], points[part], labels[part]) for part in (~held, held)]
+    splits = [
+        pairs_of(files.train.samples, places[part], points[part], with_landmarks, LANDMARKS, labels[part])
+        for part in (~held, held)
+    ]
     return Dataset(
         name=request.source,
         kind="images",
@@ -87,21 +90,6 @@ def placed(face: Face, size: int) -> Points:
 def with_landmarks(images: Bytes, points: Points) -> Bytes:
     """Images (N, S, S, C) with the maps of landmarks (N, 5, 2): (N, S, S, C + 5)."""
     return np.concatenate([images, discs(points, images.shape[1])], axis=3)
-
-
-def _split(images: Bytes, places: Rows, points: Points, labels: npt.NDArray[np.int64]) -> Split:
-    size, channels = images.shape[1], images.shape[3]
-
-    def taken(rows: Rows) -> Bytes:
-        unique, back = np.unique(rows, return_inverse=True)  # in the order in which they lie on the disk
-        return np.asarray(images[unique])[back]
-
-    deep = (size, size, channels + LANDMARKS)
-    return Split(
-        samples=drawn(len(places), (size, size, channels), lambda rows: taken(places[rows, 1])),
-        labels=labels,
-        partners=drawn(len(places), deep, lambda rows: with_landmarks(taken(places[rows, 0]), points[rows])),
-    )
 
 
 def givens(path: Path, size: int, channels: int) -> Iterator[tuple[str, Bytes]]:
