@@ -42,6 +42,9 @@ ZOO = {
     "sagan": "--size 32 --set width=16 --batch 64 --set ema=0.995",
     "infogan": "",
     "dragan": "",
+    "biggan": "--size 32 --set width=16 --batch 64 --set n_critic=1 --set G.lr=2e-4 --set D.lr=8e-4 --set ema=0.995",
+    "transgan": "--size 32 --set width=64 --set D.depth=3 --set n_critic=1 --lr 5e-4 --set ema=0.995",
+    "began": "--size 32 --set width=16 --batch 64 --lr 1e-3",
 }
 # On the anime faces at 64 pixels, as narrow; `hair` is the same faces in six classes, for the recipe that needs them.
 FACES = {
