@@ -6,6 +6,8 @@
 Run it on a machine that does nothing else. A row is a process of its own: steps of the recipe on MNIST, at 32 pixels
 where the recipe can, networks that grow at their full size, in turns with the same steps on torch's own paths (no
 folds, no maps of our own when a convolution is differentiated twice); and the most memory that the process held.
+Recipes that need other data than MNIST have the tasks of benchmarks/translation.py, most of them at 64 pixels. Those
+that learn in stages are measured in the last one; age-cgan in its first, since its last trains the encoder alone.
 """
 
 from __future__ import annotations
@@ -24,12 +26,12 @@ from typing import Any
 
 import torch
 
+import tasks
 from results import machine
 from sections import FOLDER, write_section
 from zerosum import recipes
-from zerosum.api.assemble import assemble, settle
+from zerosum.api.assemble import assemble, find_data, settle
 from zerosum.bench.race import environment
-from zerosum.data import open_dataset
 from zerosum.engine.engine import Engine
 from zerosum.engine.plan import Plan
 from zerosum.engine.training import Training
@@ -39,6 +41,21 @@ from zerosum.spec import Recipe
 KEPT = FOLDER / "costs.json"
 TURNS, SECONDS = 3, 3.0
 HEAVY, FEW = 10_000_000, 4  # a recipe of more parameters is measured at this batch
+STREETS = "pairs:$ZEROSUM_DATA/pairs/camvid128.tar"
+FLOWERS = "unpaired:$ZEROSUM_DATA/unpaired/daisy2sunflower128.tar"
+TASKS = {  # data and pixels of the recipes that MNIST is nothing for
+    "age-cgan": ("domains:thickness", 32),
+    "cyclegan": (FLOWERS, 64),
+    "discogan": (FLOWERS, 64),
+    "pg2": ("poses:bent", 32),
+    "pix2pix": (STREETS, 64),
+    "pix2pixhd": (STREETS, 256),
+    "srgan": (f"upscale:folder:{tasks.FACES}", 64),
+    "stackgan": ("captions:mnist", 64),
+    "stargan": ("domains:colours", 64),
+    "tp-gan": ("profiles:turned", 64),
+}
+LATE = ("pg2", "srgan", "stackgan")  # whose last stage is measured, in which all that they train plays
 
 
 def main() -> None:
@@ -63,18 +80,22 @@ def main() -> None:
 
 
 def measured(name: str) -> bool:
-    """Whether it makes images from noise."""
-    return recipes.recipe(name).kind != "points" and recipes.recipe(name).inputs == "noise"
+    """Whether it makes images."""
+    return recipes.recipe(name).kind != "points"
 
 
 def measure(name: str, threads: int) -> dict[str, Any]:
     """Images a second of each turn, ours and torch's, the parameters of both networks, and the memory in MiB."""
     torch.set_num_threads(threads)
     told = recipes.recipe(name)
-    size = 32 if 32 in told.sizes else told.size or (told.sizes or (28,))[0]
-    changes: dict[str, Any] = {"size": size, "data": "mnist"}
+    source, size = TASKS.get(name, ("mnist", 32 if 32 in told.sizes else told.size or (told.sizes or (28,))[0]))
+    changes: dict[str, Any] = {"size": size, "data": tasks.source(source)}
     if told.game.kind == "growing":
         changes |= {"growth": 99.0, "stages": [], "steps": 100_000}
+    if name in LATE:
+        changes |= {"stages": [], "steps": 100_000} | {
+            key: value for stage in told.stages for key, value in stage.changes.items()
+        }
     told = told.override({key: value for key, value in changes.items() if key != "size" or told.kind == "images"})
     training = begun(told)
     count = sum(value.numel() for weights in training.game.weights.values() for value in weights)
@@ -94,7 +115,7 @@ def measure(name: str, threads: int) -> dict[str, Any]:
 
 
 def begun(told: Recipe) -> Training:
-    data = open_dataset("mnist", size=told.size, sizes=told.sizes, channels=told.channels)
+    data = find_data(told, None)
     told = settle(told, data)
     return assemble(told, data, Engine("cpu"), Plan.of(told, len(data.train)))
 
