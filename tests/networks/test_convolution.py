@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from zerosum.networks import adjoint, build
+from zerosum.networks import adjoint, build, columns
 from zerosum.networks.adjoint import Way, channels_last, forward, to_input, to_kernel
 from zerosum.networks.convolution import Conv2d, ConvTranspose2d, folded
 from zerosum.networks.layers import SameConv
@@ -36,6 +36,16 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], int, int]] = {
     "many to many, one pixel": (lambda: Conv2d(24, 32, 1), 24, 9),
     "many to one, one pixel": (lambda: Conv2d(24, 1, 1), 24, 9),
     "an oblong kernel": (lambda: Conv2d(1, 16, (3, 5), (2, 1), (1, 2)), 1, 12),
+    "many to more, few places": (lambda: Conv2d(64, 256, 3, 2, 1), 64, 8),
+    "many to more, an oblong kernel": (lambda: Conv2d(64, 256, (2, 4), (1, 2), (0, 1)), 64, 6),
+    "many to more, few places, transposed": (lambda: ConvTranspose2d(256, 64, 3, 2, 1, 1), 256, 4),
+    "many to more, too many places forward": (lambda: Conv2d(64, 256, 3, padding=1), 64, 11),
+}
+BY_COLUMNS = {  # of these layers: which maps are products at three images; forward first, the kernel's last
+    "many to more, few places": ["forward", "to_input", "to_kernel"],
+    "many to more, an oblong kernel": ["forward", "to_input", "to_kernel"],
+    "many to more, few places, transposed": ["to_input", "forward", "to_kernel"],
+    "many to more, too many places forward": ["to_kernel"],
 }
 
 
@@ -59,9 +69,24 @@ def folds(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return seen
 
 
+@pytest.fixture
+def by_columns(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The maps that were products of columns."""
+    seen: list[str] = []
+
+    def counted(name: str, run: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        return lambda *told: (seen.append(name), run(*told))[1]
+
+    for name in ("forward", "to_input", "to_kernel"):
+        monkeypatch.setattr(columns, name, counted(name, getattr(columns, name)))
+    return seen
+
+
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_values_and_gradients_are_torchs(name: str, layout: torch.memory_format, folds: list[int]) -> None:
+def test_values_and_gradients_are_torchs(
+    name: str, layout: torch.memory_format, folds: list[int], by_columns: list[str]
+) -> None:
     make, channels, size = LAYERS[name]
     torch.manual_seed(0)
     layer = make().double()
@@ -74,6 +99,7 @@ def test_values_and_gradients_are_torchs(name: str, layout: torch.memory_format,
     for ours, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-11)
     assert len(folds) == (0 if "many to" in name or "groups" in name else 1)  # the path under test was the one taken
+    assert by_columns == BY_COLUMNS.get(name, [])
 
 
 @pytest.mark.parametrize(("kernel", "stride", "padding"), [(7, 1, 3), (4, 2, 1), (3, 2, 0)])
@@ -124,6 +150,19 @@ def test_all_three_maps_pass_the_numerical_check_twice(groups: int, folds: bool)
         assert check(lambda x, w, b: forward(x, w, b, way), (x, weight, bias))
         assert check(lambda y, w: to_input(y, w, None, (5, 5), way), (y, weight))
         assert check(lambda x, y: to_kernel(x, y, weight, way), (x, y))
+
+
+def test_few_places_are_a_product_in_the_precision_of_a_run(by_columns: list[str]) -> None:
+    """A U-Net's middle, one image at a time: gradients of float32 as near to float64's as torch's own are."""
+    torch.manual_seed(5)
+    layer, x = Conv2d(512, 512, 4, 2, 1, bias=False), torch.randn(1, 512, 4, 4)
+    pull = torch.randn(1, 512, 2, 2)
+    exact = torch.autograd.grad(plain(layer.double())(x.double()), layer.weight, pull.double())[0]
+    layer.float()
+    for run in (layer, plain(layer)):
+        found = torch.autograd.grad(run(x), layer.weight, pull)[0]
+        torch.testing.assert_close(found.double(), exact, rtol=0, atol=1e-5)
+    assert by_columns == ["forward", "to_kernel"]
 
 
 @pytest.mark.parametrize("outputs", [1, 3])

@@ -32,7 +32,7 @@ def near(found: Tensor, expected: Tensor) -> None:
 
 
 @pytest.mark.skipif(not product.AVAILABLE, reason="this torch lacks the operator")
-@pytest.mark.parametrize("shape", [(32, 100, 64), (16, 16, 16), (130, 784, 200)])
+@pytest.mark.parametrize("shape", [(32, 100, 64), (16, 16, 16), (130, 784, 200), (8, 100, 2000)])
 @pytest.mark.parametrize("bias", [True, False])
 def test_values_and_gradients_are_torchs_to_the_second(
     shape: tuple[int, int, int], bias: bool, taken: list[tuple[int, ...]]
@@ -66,7 +66,9 @@ def test_more_dimensions_are_rows(taken: list[tuple[int, ...]]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("x", "outputs"), [((8, 64), 64), ((64, 8), 64), ((64, 64), 1)], ids=["few rows", "few terms", "one output"]
+    ("x", "outputs"),
+    [((8, 64), 64), ((64, 8), 64), ((64, 64), 1), ((1, 1024), 2048)],
+    ids=["few rows", "few terms", "one output", "one row"],
 )
 def test_small_products_are_torchs_own(x: tuple[int, int], outputs: int, taken: list[tuple[int, ...]]) -> None:
     layer, given = Linear(x[1], outputs), torch.randn(x)

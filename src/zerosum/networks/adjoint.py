@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from zerosum.networks import columns
 from zerosum.networks.product import product
 
 Pair = tuple[int, int]
@@ -53,7 +54,10 @@ class _Forward(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, way: Way) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.way = way
-        return F.conv2d(channels_last(x), channels_last(weight), bias, way.stride, way.padding, 1, way.groups)
+        x, weight = channels_last(x), channels_last(weight)
+        if way.groups == 1 and columns.pay(weight, len(x), columns.places(x, weight, way.stride, way.padding)):
+            return columns.forward(x, weight, bias, way.stride, way.padding)
+        return F.conv2d(x, weight, bias, way.stride, way.padding, 1, way.groups)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -72,10 +76,14 @@ class _ToInput(torch.autograd.Function):
         ctx.way = way
         if way.folds:
             return (_fold_at_once if y.is_cuda else _fold)(y, weight, bias, size, way)
+        y, weight = channels_last(y), channels_last(weight)
+        if way.groups == 1 and columns.pay(weight, len(y), y.shape[2:]):
+            x = columns.to_input(y, weight, size, way.stride, way.padding)
+            return x if bias is None else x.add_(bias[:, None, None])
         shape = (len(y), weight.shape[1] * way.groups, *size)
         # Only its shape counts. It is never touched, so that it takes no memory; a view of one number would be copied.
         x = torch.empty(shape, dtype=y.dtype, device=y.device, memory_format=torch.channels_last)
-        x = _derivative(channels_last(y), x, channels_last(weight), way, 0)
+        x = _derivative(y, x, weight, way, 0)
         return x if bias is None else x.add_(bias[:, None, None])  # oneDNN takes longer when it is told of the bias
 
     @staticmethod
@@ -117,7 +125,10 @@ class _ToKernel(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, y: Tensor, like: Tensor, way: Way) -> Tensor:
         ctx.save_for_backward(x, y)
         ctx.way = way
-        return _derivative(channels_last(y), channels_last(x), channels_last(like), way, 1)
+        x, y, like = channels_last(x), channels_last(y), channels_last(like)
+        if way.groups == 1 and columns.pay_for_kernel(like, len(y), y.shape[2:]):
+            return columns.to_kernel(x, y, like, way.stride, way.padding)
+        return _derivative(y, x, like, way, 1)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:

@@ -15,7 +15,8 @@ from torch.nn import functional as F
 
 from zerosum.networks.paths import takes_own_path
 
-SMALLEST = 16  # below so many rows, columns or terms a call costs more than it spares
+SMALLEST = 16  # below so many rows, columns or terms a call costs more than it spares,
+LARGE = 2**20  # unless there are as many multiplications, and none of the three is 1
 
 
 class _Product(torch.autograd.Function):
@@ -44,10 +45,14 @@ _product: Callable[..., Tensor] = _Product.apply
 
 def product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
     """a (N, K) times the transpose of b (M, K), plus bias (M,): (N, M), by the faster way."""
-    large = min(*a.shape, len(b)) >= SMALLEST
-    if large and a.dtype == b.dtype == torch.float32 and AVAILABLE and takes_own_path(a):
+    if _pays(len(a), a.shape[1], len(b)) and a.dtype == b.dtype == torch.float32 and AVAILABLE and takes_own_path(a):
         return _product(a, b, bias)
     return F.linear(a, b, bias)
+
+
+def _pays(rows: int, terms: int, columns: int) -> bool:
+    least = min(rows, terms, columns)
+    return least >= SMALLEST or (least > 1 and rows * terms * columns >= LARGE)
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
