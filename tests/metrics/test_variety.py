@@ -33,6 +33,27 @@ def test_four_digits_over_and_over_keep_their_spread_and_lose_their_nearest() ->
     assert nearest == pytest.approx(1.0, abs=0.15)
 
 
+def test_one_image_for_each_class_is_seen_among_few_samples() -> None:
+    digits = open_dataset("digits").train
+    assert digits.labels is not None
+    pixels, labels = digits.samples.reshape(9000, -1) / 255.0, digits.labels
+    reals, fresh, classes = pixels[:19], pixels[3000:], labels[:19]
+    first = np.stack([pixels[labels == label][0] for label in classes])
+    like = np.stack([fresh[labels[3000:] == label][place] for place, label in enumerate(classes)])
+    assert variety(first, reals)[1] > 0.2  # several classes have one sample only, and its nearest one is another class
+    assert variety(first, reals, classes)[1] == pytest.approx(0, abs=1e-6)
+    assert variety(like, reals, classes) == pytest.approx((1.0, 1.0), abs=0.3)
+
+
+def test_the_nearest_of_the_same_class_by_hand() -> None:
+    labels = np.array([0, 1] * 4)
+    reals = np.array([[0.0], [0.1], [1.0], [1.1], [2.0], [2.1], [3.0], [3.1]])  # 1 apart in both classes
+    fakes = np.array([[0.0], [4.0], [0.5], [4.5], [1.0], [5.0], [1.5], [5.5]])  # 0.5 apart
+    assert variety(fakes, reals, labels)[1] == pytest.approx(0.5)
+    assert variety(fakes, reals)[1] == pytest.approx(5.0)
+    assert variety(fakes, reals, np.arange(8))[1] == pytest.approx(5.0)  # nobody has another one
+
+
 def test_unequal_numbers_are_refused() -> None:
     with pytest.raises(ValueError, match="as many"):
         variety(np.zeros((3, 2)), np.zeros((4, 2)))

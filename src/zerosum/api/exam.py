@@ -60,6 +60,7 @@ def examiner(recipe: Recipe, domain: Domain, dataset: Dataset) -> Callable[[Game
     unseen = _taken(dataset, dataset.held_out, recipe, domain, count)
     reals = compared(unseen[0])
     manifold = RealManifold(reals)
+    classes = None if unseen[1] is None or unseen[1].dim() > 1 else unseen[1].cpu().numpy()
 
     def examine(game: Game, generator: nn.Module) -> Mapping[str, Any]:
         like = next(generator.parameters())
@@ -67,7 +68,7 @@ def examiner(recipe: Recipe, domain: Domain, dataset: Dataset) -> Callable[[Game
         with all_evaluating(game), draw.evaluating(generator):
             fakes = compared(_fakes(generator, count, labels))
             gap, label_gap = _by_heart(game, seen, unseen, like)
-        spread, nearest = variety(fakes, reals)
+        spread, nearest = variety(fakes, reals, classes)
         coverage = manifold.score(fakes).coverage
         reach = float(np.ptp(fakes) / np.ptp(reals)) if np.ptp(reals) else None
         looks = {"spread": spread, "nearest": nearest, "coverage": coverage, "reach": reach}
