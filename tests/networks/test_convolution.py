@@ -34,6 +34,7 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], int, int]] = {
     "many to many, transposed": (lambda: ConvTranspose2d(12, 16, 4, 2, 1), 12, 7),
     "groups, transposed": (lambda: ConvTranspose2d(12, 16, 3, 2, 1, 1, groups=4), 12, 7),
     "many to many, one pixel": (lambda: Conv2d(24, 32, 1), 24, 9),
+    "many to many, one pixel of many": (lambda: Conv2d(24, 32, 1), 24, 65),
     "many to one, one pixel": (lambda: Conv2d(24, 1, 1), 24, 9),
     "an oblong kernel": (lambda: Conv2d(1, 16, (3, 5), (2, 1), (1, 2)), 1, 12),
     "many to more, few places": (lambda: Conv2d(64, 256, 3, 2, 1), 64, 8),

@@ -24,6 +24,7 @@ from zerosum.networks.product import linear
 
 FEW = 4  # channels that leave at least half of a vector of eight empty
 LARGE = 25  # elements of a kernel from which on a GPU folds as well
+PIXELS = 2**13  # in all images, from which on a convolution is faster than a linear map of their channels
 LARGEST = 4  # the product's size by that of its operand; beyond, memory costs what the arithmetic spares
 
 
@@ -112,8 +113,12 @@ def convolve(
 
 
 def _own(x: Tensor, weight: Tensor, bias: Tensor | None, way: Way) -> Tensor:
-    """The convolution on its own path: a kernel of one pixel is a linear map of every pixel's channels."""
-    if weight.shape[2:] != (1, 1) or way.stride != (1, 1) or way.padding != (0, 0) or way.groups > 1:
+    """The convolution on its own path: a kernel of one pixel is a linear map of every pixel's channels.
+
+    Of many pixels, the gradient by that map is faster as a convolution's.
+    """
+    one = weight.shape[2:] == (1, 1) and way.stride == (1, 1) and way.padding == (0, 0) and way.groups == 1
+    if not one or (len(x) * x.shape[2] * x.shape[3] >= PIXELS and min(weight.shape[:2]) > FEW):
         return forward(x, weight, bias, way)
     pixels = channels_last(x).permute(0, 2, 3, 1)
     return linear(pixels, weight.flatten(1), bias).permute(0, 3, 1, 2)

@@ -31,8 +31,15 @@ class _Product(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,), (a, b) = gradients, ctx.saved_tensors
         by_a = product(gradient, b.t()) if ctx.needs_input_grad[0] else None
-        by_b = product(gradient.t(), a.t()) if ctx.needs_input_grad[1] else None
+        by_b = _by_terms(gradient, a) if ctx.needs_input_grad[1] else None
         return by_a, by_b, gradient.sum(0) if ctx.needs_input_grad[2] else None
+
+
+def _by_terms(gradient: Tensor, a: Tensor) -> Tensor:
+    """gradient (N, M) and a (N, K) to (M, K). The first operand is copied to lie by rows: the narrower one is."""
+    if a.shape[1] < gradient.shape[1]:
+        return product(a.t(), gradient.t()).t().contiguous()
+    return product(gradient.t(), a.t())
 
 
 def _onednn(a: Tensor, b: Tensor, bias: Tensor | None) -> Tensor:
