@@ -56,9 +56,21 @@ def test_both_players_descend_the_cross_entropy_of_the_classes(settings: dict[st
     weight = settings.get("class_weight", 1.0)
     of_real, of_fake, of_g = labels
     both = heard[0] if settings.get("view") == "one-batch" else torch.cat(heard[:2])
-    d_class = F.cross_entropy(both, torch.cat([of_real, of_fake]))
+    d_class = F.cross_entropy(both[:8], of_real) + F.cross_entropy(both[8:], of_fake)  # L_C, equation 3
     assert float(terms["D/class"]) == pytest.approx(weight * float(d_class), rel=1e-5)
     assert float(terms["G/class"]) == pytest.approx(weight * float(F.cross_entropy(heard[-1], of_g)), rel=1e-5)
+
+
+def test_a_d_that_names_classes_is_asked_by_its_classifier_what_it_believes() -> None:
+    """Its logits say nothing of classes: the watch took every run of such a D for one whose classes mean nothing."""
+    game = training().game
+    D, x, y = game.networks["D"], torch.randn(6, 1, 28, 28), torch.arange(6)
+    named = D.both(x)[1].log_softmax(1)
+    found, wrong = game.belief(x, y), game.belief(x, y.roll(1))
+    assert found is not None
+    torch.testing.assert_close(found, named[torch.arange(6), y])
+    assert not torch.equal(found, wrong)
+    assert torch.equal(game.logits(x, y), game.logits(x, y.roll(1)))
 
 
 def test_the_labels_weights_in_g_learn() -> None:

@@ -22,7 +22,7 @@ NARROW = {
     "sngan": 8,
     "sagan": 8,
     "biggan": 8,
-    "transgan": 64,
+    "transgan": 256,
     "progan": 8,
     "stylegan": 8,
     "stylegan2": 8,

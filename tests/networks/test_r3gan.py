@@ -53,9 +53,25 @@ def test_z_is_a_factor_of_a_learned_map() -> None:
     G = build(recipe("r3gan").override({"width": 16}).players["G"], DOMAIN).eval()
     G.domain = Domain(shape=(3, 32, 32), value_range=(-1e6, 1e6))  # nothing is cut off
     z = torch.randn(2, 64)
-    bias = G.end.bias.view(1, -1, 1, 1)  # type: ignore[union-attr,operator]
     # All blocks are the identity at first, so that images are linear in z.
-    torch.testing.assert_close(G(2 * z) - bias, 2 * (G(z) - bias), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(G(2 * z), 2 * G(z), atol=1e-5, rtol=1e-4)
+
+
+def test_d_projects_on_the_class_and_neither_end_has_biases() -> None:
+    torch.manual_seed(0)
+    domain = Domain(shape=(3, 32, 32), classes=4)
+    players = recipe("r3gan").override({"width": 16}).players
+    G, D = (build(players[name], domain) for name in "GD")
+    for layer in (G.start, G.end, D.start, D.end):
+        assert layer.bias is None
+    assert G.embed.weight.shape == (4, 64)
+    assert D.embed.weight.shape == (4, 16)
+    x, y = torch.randn(5, 3, 32, 32), torch.tensor([0, 1, 2, 3, 3])
+    features = torch.einsum("nchw,chw->nc", D.stages(D.start(x)), D.basis) @ D.end.weight.t()
+    torch.testing.assert_close(D(x, y), (features * D.embed.weight[y]).sum(1))
+    wide = build(recipe("r3gan").players["D"], Domain(shape=(3, 32, 32), classes=10))
+    assert wide.embed.weight.std().item() == pytest.approx(1 / math.sqrt(768 * 10), rel=0.05)
+    assert wide.start.weight.std().item() == pytest.approx(1 / math.sqrt(3), rel=0.1)
 
 
 def test_the_schedule_is_half_a_cosine_of_rates_penalties_and_beta2() -> None:

@@ -100,3 +100,7 @@ def test_d_sees_patches_behind_a_token_of_its_own() -> None:
 def test_a_width_that_has_no_quarters_is_one_line() -> None:
     with pytest.raises(UserError, match="multiple of 16"):
         build(recipe("transgan").override({"G.width": 100}).players["G"], Domain(shape=(3, 32, 32)))
+    with pytest.raises(UserError, match="at least 256"):
+        build(recipe("transgan").override({"G.width": 64}).players["G"], Domain(shape=(3, 64, 64)))
+    with pytest.raises(UserError, match="5 heads"):
+        build(recipe("transgan").override({"G.width": 64, "G.heads": 5}).players["G"], Domain(shape=(3, 32, 32)))

@@ -101,7 +101,7 @@ def compared(x: Tensor) -> npt.NDArray[np.float64]:
 def _by_heart(game: Game, seen: Batch, unseen: Batch, like: Tensor) -> tuple[float | None, float | None]:
     """How far D's logits on train samples lie above those on held-out ones, and right classes above wrong ones.
 
-    Both in units of the logits' own deviation. None where nobody judges, or there are no classes to be wrong about.
+    Both in units of their own deviation. None where nobody judges, or there are no classes to be wrong about.
     """
     by_heart, fresh = (game.logits(x.to(like), None if y is None else y.to(like.device)) for x, y in (seen, unseen))
     if by_heart is None or fresh is None:
@@ -109,10 +109,11 @@ def _by_heart(game: Game, seen: Batch, unseen: Batch, like: Tensor) -> tuple[flo
     x, y = unseen
     label_gap = None
     if y is not None and len(torch.unique(y, dim=0)) > 1:
-        wrong = game.logits(x.to(like), y.roll(1, 0).to(like.device))
+        right, wrong = (game.belief(x.to(like), given.to(like.device)) for given in (y, y.roll(1, 0)))
         differs = (y != y.roll(1, 0)).view(len(y), -1).any(1).to(like.device)
+        assert right is not None
         assert wrong is not None
-        label_gap = _apart(fresh[differs], wrong[differs])
+        label_gap = _apart(right[differs], wrong[differs])
     return _apart(by_heart, fresh), label_gap
 
 

@@ -92,6 +92,10 @@ class Adversarial(Game):
             )
         if rules.fakes == "same" and rules.fakes_mode == "eval":
             raise UserError("fakes=same are made once, in train mode, so fakes_mode cannot be eval: use fakes=same-z")
+        if rules.ada_target and not rules.augment:
+            raise UserError("ada_target says how often images are augmented, and nothing is: set augment, too")
+        if rules.ada_target and rules.augment_p != 1.0:
+            raise UserError("ada_target moves the probability of augmentation by itself: leave augment_p out")
         self.rules = rules
 
     @property

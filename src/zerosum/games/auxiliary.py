@@ -1,7 +1,8 @@
 """G against a D that also says which class an image is of (ACGAN, Odena et al. 2016, arXiv 1610.09585).
 
 D learns to name the classes of real images and of fakes, G to be named as the class that it was asked for: both descend
-the classes' cross-entropy beside their adversarial terms (section 3, L_C).
+the classes' cross-entropy beside their adversarial terms (section 3). For D it is L_C, the mean over real images and
+that over fakes, added; for G that over its fakes.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ class Auxiliary(Adversarial):
         if not hasattr(self.networks["D"], "both"):
             raise UserError("D names no classes: game auxiliary wants a network such as acgan-discriminator")
 
+    def belief(self, x: Tensor, y: Tensor) -> Tensor:
+        both: tuple[Tensor, Tensor] = cast(Any, self.networks["D"]).both(x)
+        return -F.cross_entropy(both[1], y, reduction="none")
+
     def table(self, batch: int, draws: Draws, observe: bool) -> Table:
         return AuxiliaryTable(self, batch, draws, observe)
 
@@ -61,7 +66,9 @@ class AuxiliaryTable(Table):
 
     def judge(self, real: Batch, fake: Batch) -> Move:
         move = super().judge(real, fake)
-        return Move(terms={**move.terms, "D/class": self.rules.class_weight * self.named.mean()}, seen=move.seen)
+        of_real, of_fake = self.named.tensor_split([len(real.x)])
+        term = self.rules.class_weight * (of_real.mean() + of_fake.mean())
+        return Move(terms={**move.terms, "D/class": term}, seen=move.seen)
 
     def play_g(self, shares: bool) -> Iterator[Move]:
         for move in super().play_g(shares):

@@ -121,6 +121,10 @@ class Game(ABC):
         """The judging player's logits (N,) on samples and their classes, as it stands; None where nobody judges."""
         return None
 
+    def belief(self, x: Tensor, y: Tensor) -> Tensor | None:
+        """How much it holds samples to be of those classes, (N,): its logits, where it does not name classes apart."""
+        return self.logits(x, y)
+
     def judge(self, shown: Shown) -> Terms:
         """What the judging player says of samples outside a round: `seen`'s names; nothing where none judges."""
         return {}

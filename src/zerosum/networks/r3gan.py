@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
-from zerosum.networks.conditioning import ClassEmbedding, own_logit
+from zerosum.networks.conditioning import ClassEmbedding
 from zerosum.networks.convolution import Conv2d
 from zerosum.networks.equalized import leaky
 from zerosum.networks.growing import first_side, maps_of
@@ -28,6 +28,13 @@ BLOCKS = 2  # on each map
 EXPANSION = 2  # of the hidden layer
 GROUP = 16  # channels that the 3x3 convolution mixes
 GAIN = math.sqrt(2 / (1 + 0.2**2))  # of LeakyReLU
+
+
+def embedding(classes: int, features: int, gain: float) -> ClassEmbedding:
+    """A vector for each class, from N(0, gain^2 / classes): a linear map of zeros and a one."""
+    layer = ClassEmbedding(classes, features)
+    nn.init.normal_(layer.weight, std=gain / math.sqrt(classes))
+    return layer
 
 
 def scaled(layer: nn.Conv2d | nn.Linear, gain: float) -> nn.Module:
@@ -91,16 +98,16 @@ class R3ganGenerator(nn.Module):
 
     linear_end = True
 
-    def __init__(self, domain: Domain, *, z_dim: int = 64, width: int = 768, embedding: int = 64) -> None:
+    def __init__(self, domain: Domain, *, z_dim: int = 64, width: int = 768, embedded: int = 64) -> None:
         super().__init__()
         require_images(domain, "r3gan-generator", SIZES)
         maps, side = maps_of(width, domain.size), first_side(domain.size)
         self.z_dim = z_dim
-        self.embed = None if domain.classes is None else ClassEmbedding(domain.classes, embedding)
+        self.embed = None if domain.classes is None else embedding(domain.classes, embedded, 1)
         self.basis = nn.Parameter(torch.randn(1, maps[0], side, side))
-        self.start = scaled(Linear(z_dim + (0 if self.embed is None else embedding), maps[0], bias=False), 1)
+        self.start = scaled(Linear(z_dim + (0 if self.embed is None else embedded), maps[0], bias=False), 1)
         self.stages = stages(maps, up=True)
-        self.end = scaled(Conv2d(maps[-1], domain.channels, 1), 1)
+        self.end = scaled(Conv2d(maps[-1], domain.channels, 1, bias=False), 1)
         self.domain = domain
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
@@ -114,17 +121,22 @@ class R3ganGenerator(nn.Module):
 
 @NETWORKS.register("r3gan-discriminator")
 class R3ganDiscriminator(nn.Module):
-    """Images, y (N,) to logits (N,); with classes the logit of the sample's own."""
+    """Images, y (N,) to logits (N,); with classes as many numbers as channels, projected on the class's vector."""
 
     def __init__(self, domain: Domain, *, width: int = 768) -> None:
         super().__init__()
         require_images(domain, "r3gan-discriminator", SIZES)
         maps, side = maps_of(width, domain.size)[::-1], first_side(domain.size)
-        self.start = scaled(Conv2d(domain.channels, maps[0], 1), GAIN)
+        self.start = scaled(Conv2d(domain.channels, maps[0], 1, bias=False), 1)
         self.stages = stages(maps, up=False)
         self.basis = nn.Parameter(torch.randn(maps[-1], side, side) / side)
-        self.end = scaled(Linear(maps[-1], domain.classes or 1, bias=False), 1)
+        self.embed = None if domain.classes is None else embedding(domain.classes, maps[-1], maps[-1] ** -0.5)
+        self.end = scaled(Linear(maps[-1], 1 if self.embed is None else maps[-1], bias=False), 1)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         features = torch.einsum("nchw,chw->nc", self.stages(self.start(x)), self.basis)
-        return own_logit(self.end(features), y)
+        found: Tensor = self.end(features)
+        if self.embed is None:
+            return found.squeeze(1)
+        assert y is not None
+        return torch.sum(found * self.embed(y), dim=1)

@@ -3,8 +3,9 @@
 G maps z to 8x8 tokens of `width` numbers, and through stages of encoder blocks with a pixel shuffle between two, which
 doubles the side and leaves a quarter of the numbers; each pixel of the last stage is mapped to its colours. D sees the
 image as 8x8 patches behind a [cls] token. Positions are learned, absolute where tokens enter and relative as a bias of
-every attention. Beyond 32x32 tokens attention stays within windows of 16x16 (the paper's grid self-attention), so that
-its memory grows with the pixels and not with their square. 28 pixels begin at 7x7.
+every attention. Layer norm and a D of one scale are the paper's first version's; its later ones divide tokens by their
+mean square, and show D patches of several sizes. Beyond 32x32 tokens attention stays within windows of 16x16 (the
+paper's grid self-attention), so that its memory grows with the pixels and not their square. 28 pixels begin at 7x7.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from zerosum.types import Domain
 SIZES = (28, 32, 64)
 WINDOW, WHOLE = 16, 32  # the side of a window, and up to which side all tokens see each other
 EXPANSION = 4  # of the hidden layer in a block
+FEWEST = 4  # numbers of a token in the last stage: a layer norm leaves nothing of one
 
 
 def grid_of(size: int) -> int:
@@ -128,9 +130,14 @@ class TransganGenerator(nn.Module):
         super().__init__()
         require_images(domain, "transgan-generator", SIZES)
         side, stages = grid_of(domain.size), round(math.log2(domain.size / grid_of(domain.size))) + 1
-        if width % 4 ** (stages - 1):
-            least = 4 ** (stages - 1)
-            raise UserError(f"width is {width}; expected a multiple of {least}, since each stage has a quarter of it")
+        each = 4 ** (stages - 1)
+        if width % each or width < FEWEST * each:
+            raise UserError(
+                f"width is {width}; expected a multiple of {each}, at least {FEWEST * each}, since each stage has a "
+                f"quarter of it"
+            )
+        if width % heads:
+            raise UserError(f"width is {width}; expected a multiple of the {heads} heads")
         self.z_dim, self.first = z_dim, (side * side, width)
         self.start = Linear(z_dim, side * side * width)
         self.stages = nn.ModuleList()

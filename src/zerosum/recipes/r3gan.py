@@ -11,6 +11,8 @@ RECIPE = Recipe(
         "Relativistic pairing loss with R1 and R2 in every turn, no normalization; over the first 20 million images "
         "rates fall from 2e-4 to 5e-5, the penalties' weight from 0.05 to 0.005 and Adam's beta2 rises from 0.9 to "
         "0.99, each on half a cosine. Average of G over 5 million images.",
+        "The authors' script also augments for CIFAR-10, with a probability that rises to 0.55 on the same cosine, and "
+        "lets the average's length rise with it; neither is here: `--set augment=…` and `ada_target` are.",
         "The schedule's length is `pace`: `--set pace=0.01` is a hundredth of it. Larger images want larger penalties, "
         "in the paper 150 to 15 for faces of 256 pixels.",
         "A plain CPU wants it narrower, as in `--set width=64 --batch 64 --set ema=0.999`.",
@@ -19,7 +21,7 @@ RECIPE = Recipe(
     sizes=(28, 32, 64, 128, 256),
     classes="optional",
     players={
-        "G": Player(network="r3gan-generator", args={"z_dim": 64, "width": 768, "embedding": 64}, betas=(0.0, 0.9)),
+        "G": Player(network="r3gan-generator", args={"z_dim": 64, "width": 768, "embedded": 64}, betas=(0.0, 0.9)),
         "D": Player(network="r3gan-discriminator", args={"width": 768}, betas=(0.0, 0.9)),
     },
     game=AdversarialRules(loss="relativistic", r1=0.05, r2=0.05, view="two-batches"),
