@@ -11,6 +11,7 @@ from torch import Tensor
 
 from zerosum.augment import OPERATIONS, augment, numbers
 from zerosum.games.rules import OperationName
+from zerosum.recipes import recipe
 
 X = torch.arange(2 * 3 * 8 * 8, dtype=torch.float64).view(2, 3, 8, 8) / 384 - 0.5
 EVERY = pytest.mark.parametrize("name", OPERATIONS)
@@ -81,6 +82,40 @@ def test_flips_and_quarter_turns_are_torchs() -> None:
 @pytest.mark.parametrize("name", ["scale", "stretch", "shift", "brightness", "contrast", "saturation"])
 def test_the_middle_of_its_numbers_changes_nothing(name: str) -> None:
     assert torch.allclose(apply(name, X, *[0.5] * OPERATIONS[name].count), X, atol=1e-12)
+
+
+def test_a_jump_is_a_translation_that_mirrors_at_the_edges() -> None:
+    x = torch.arange(16.0).view(1, 1, 1, 16).expand(1, 1, 16, 16)
+    left, right = apply("jump", x, 0.5, 0.0), apply("jump", x, 0.5, 0.999)  # by -2 and 2 columns
+    assert left[0, 0, 0].tolist() == [*range(2, 16), 15, 14]
+    assert right[0, 0, 0].tolist() == [1, 0, *range(14)]
+    assert torch.equal(apply("jump", x.transpose(2, 3), 0.0, 0.5), left.transpose(2, 3))
+
+
+def test_a_luma_flip_turns_greys_about_and_leaves_what_is_no_grey() -> None:
+    x = torch.tensor([0.5, -0.1, 0.2]).view(1, 3, 1, 1)  # grey 0.2, and (0.3, -0.3, 0) beside it
+    expected = torch.tensor([0.1, -0.5, -0.2]).view(1, 3, 1, 1)
+    torch.testing.assert_close(apply("luma-flip", x, 0.4), expected)
+    assert torch.equal(apply("luma-flip", x, 0.6), x)
+    torch.testing.assert_close(apply("luma-flip", x[:, :1], 0.4), -x[:, :1])
+
+
+def test_what_is_named_twice_happens_at_all_with_the_probability_of_one() -> None:
+    torch.manual_seed(4)
+    policy, x = ("flip", "brightness", "flip"), torch.arange(8.0).expand(20_000, 1, 1, 8)
+    uniform = torch.rand(20_000, numbers(policy))
+    uniform[:, [1, 5]] = 0.0  # each flip that happens mirrors
+    uniform[:, 3] = 0.5  # no brightness
+    once = 1 - (1 - 0.6) ** 0.5
+    mirrored = (augment(x, policy, uniform, 0.6)[:, 0, 0, 0] == 7).double().mean()  # one of the two, not both
+    assert float(mirrored) == pytest.approx(2 * once * (1 - once), abs=0.01)
+
+
+def test_a_policy_has_a_name_and_a_run_says_what_it_stands_for() -> None:
+    told = recipe("quick").override({"augment": ["ada"], "ada_target": 0.6}).game
+    assert told.augment.count("rotation") == 2
+    assert set(told.augment) == set(OPERATIONS) - {"colour", "translation", "cutout"}
+    assert recipe("quick").override({"augment": ["diffaug"]}).game.augment == ("colour", "translation", "cutout")
 
 
 def test_a_rotation_by_a_right_angle_moves_every_pixel_to_another_ones_place() -> None:

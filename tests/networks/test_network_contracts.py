@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.errors import UserError
-from zerosum.networks import NETWORKS, build
+from zerosum.networks import NETWORKS, build, hears_classes
 from zerosum.networks.describe import describe_player, totals
 from zerosum.networks.diagram import diagram
 from zerosum.networks.growing import Growing
@@ -277,3 +277,13 @@ def test_the_first_gans_start_as_their_published_code_did() -> None:
                     assert value.abs().max().item() == 0
                 else:
                     assert 0.95 * span < value.abs().max().item() <= span
+
+
+@pytest.mark.parametrize("name", [name for name in names() if recipe(name).inputs == "noise"])
+def test_a_generator_hears_of_classes_where_its_recipe_takes_them(name: str) -> None:
+    told = recipe(name)
+    if told.kind == "points" or told.captions == "required":
+        return
+    size = told.size or told.sizes[-1]
+    domain = Domain(shape=(told.channels or 3, size, size), classes=3, value_range=told.value_range)
+    assert hears_classes(told.players["G"], domain) == (told.classes != "ignored")

@@ -157,6 +157,13 @@ def test_one_noisy_exam_does_not_give_labels_a_meaning(story: Any, recipe: Any) 
     assert watch.verdict.name == "not learning"
 
 
+def test_a_d_that_holds_wrong_classes_for_likelier_knows_them_apart(story: Any, recipe: Any) -> None:
+    """A relativistic D of 500 images did, and drew every class as asked."""
+    watch = judged(story(exams={"label_gap": -0.7}, scores=FALLING), recipe)
+    assert watch.verdict is not None
+    assert watch.verdict.name == "learning"
+
+
 def test_healthy_lopsided_games_are_no_alarm_while_the_score_falls(story: Any, recipe: Any) -> None:
     sure = {"acc_real": 0.99, "acc_fake": 0.99, "separation": 5.0}  # as the tutorials' anime faces end
     watch = judged(story(steps=sure, scores=FALLING), recipe)

@@ -27,7 +27,7 @@ from zerosum.engine.training import Training
 from zerosum.errors import UserError
 from zerosum.games import GAMES
 from zerosum.metrics.features import extractor_for
-from zerosum.networks import build
+from zerosum.networks import build, hears_classes
 from zerosum.networks.describe import describe_player
 from zerosum.sampling.draw import z_dim_of
 from zerosum.spec import Recipe
@@ -156,6 +156,9 @@ def assemble(recipe: Recipe, dataset: Dataset, engine: Engine, plan: Plan) -> Tr
     domain = domain_of(recipe, dataset)
     if recipe.game.needs_images and dataset.kind == "points":
         raise UserError(f"augment is for images, and {dataset.name} is made of points: leave it out")
+    G = recipe.players.get("G")
+    if recipe.inputs == "noise" and domain.classes and G is not None and not hears_classes(G, domain):
+        raise UserError(f"network {G.network} of {recipe.name} draws without classes: leave classes=ignored")
     if engine.device.type == "cpu":
         _check_memory(recipe, domain, max(leg.recipe.batch for leg in plan.legs) // engine.world)
     networks = {name: engine.place(network) for name, network in build_networks(recipe, domain).items()}

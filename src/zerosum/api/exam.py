@@ -72,7 +72,7 @@ def examiner(recipe: Recipe, domain: Domain, dataset: Dataset) -> Callable[[Game
         coverage = manifold.score(fakes).coverage
         reach = float(np.ptp(fakes) / np.ptp(reals)) if np.ptp(reals) else None
         looks = {"spread": spread, "nearest": nearest, "coverage": coverage, "reach": reach}
-        return {"samples": count, **looks, "gap": gap, "label_gap": label_gap, "probes": {}}
+        return {"samples": count, **looks, "gap": gap, "label_gap": label_gap, "probes": game.gauges()}
 
     return examine
 

@@ -2,8 +2,8 @@
 
 A policy names operations; each sample has its own random numbers, and each operation happens to it with probability p.
 DiffAugment (Zhao et al. 2020, arXiv 2006.10738) is `colour, translation, cutout` with p = 1; ADA (Karras et al. 2020,
-2006.06676) is a longer policy whose p follows from how far D overfits. Everything is differentiable by the images, to
-any order.
+2006.06676, appendix B) is a longer policy whose p follows from how far D overfits. Everything is differentiable by the
+images, to any order.
 """
 
 from __future__ import annotations
@@ -33,12 +33,14 @@ OPERATIONS = {
     "cutout": Operation(2, geometry.cutout),
     "flip": Operation(1, geometry.flip),
     "quarter-turns": Operation(1, geometry.quarter_turns),
+    "jump": Operation(2, geometry.jump),
     "shift": Operation(2, geometry.shift),
     "scale": Operation(1, geometry.scale),
     "rotation": Operation(1, geometry.rotation),
     "stretch": Operation(1, geometry.stretch),
     "brightness": Operation(1, colours.brightness),
     "contrast": Operation(1, colours.contrast),
+    "luma-flip": Operation(1, colours.luma_flip),
     "hue": Operation(1, colours.hue),
     "saturation": Operation(1, colours.saturation),
 }
@@ -50,11 +52,14 @@ def numbers(policy: Sequence[str]) -> int:
 
 
 def augment(x: Tensor, policy: Sequence[str], uniform: Tensor, p: Tensor | float = 1.0) -> Tensor:
-    """x (N, C, H, W) after the operations of a policy, in their order; uniform: (N, numbers(policy)) in [0, 1)."""
+    """x (N, C, H, W) after the operations of a policy, in their order; uniform: (N, numbers(policy)) in [0, 1).
+
+    One that is named twice, as ADA's rotation before and after stretching, happens at all with probability p.
+    """
     start = 0
     for name in policy:
         operation = OPERATIONS[name]
-        happens = uniform[:, start] < p
+        happens = uniform[:, start] < 1 - (1 - p) ** (1 / policy.count(name))
         end = start + 1 + operation.count
         x = torch.where(happens[:, None, None, None], operation.apply(x, uniform[:, start + 1 : end]), x)
         start = end

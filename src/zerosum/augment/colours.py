@@ -35,6 +35,11 @@ def contrast(x: Tensor, u: Numbers) -> Tensor:
     return x * torch.exp2(0.5 * normal(u[:, 0])[:, None, None, None])
 
 
+def luma_flip(x: Tensor, u: Numbers) -> Tensor:
+    """Light for dark, half of the time: colours mirrored on the plane through 0 that no grey but 0 lies in."""
+    return torch.where((u[:, 0] < 0.5)[:, None, None, None], x - 2 * x.mean(1, keepdim=True), x)
+
+
 def hue(x: Tensor, u: Numbers) -> Tensor:
     """Colours turned about the axis of greys, by any angle."""
     if x.shape[1] != 3:

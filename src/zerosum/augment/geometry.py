@@ -24,6 +24,15 @@ def translation(x: Tensor, u: Numbers) -> Tensor:
     return _fetch(padded, _clamped(x.shape[2], rows) + 1, _clamped(x.shape[3], columns) + 1)
 
 
+def jump(x: Tensor, u: Numbers) -> Tensor:
+    """Moved by up to an eighth of a side each way, by whole pixels; what comes in is mirrored (ADA's translation)."""
+    rows, columns = (
+        _mirrored(torch.arange(side, device=x.device) - _whole(u[:, index], round(TRANSLATION * side))[:, None], side)
+        for index, side in enumerate(x.shape[2:])
+    )
+    return _fetch(x, rows, columns)
+
+
 def cutout(x: Tensor, u: Numbers) -> Tensor:
     """A square of half the side is 0; its middle is anywhere, so that a part of it may lie outside."""
     kept = []

@@ -129,6 +129,9 @@ class Adversarial(Game):
         if "ada" in state:
             self.adaptive.load_state_dict(state["ada"])
 
+    def gauges(self) -> dict[str, float]:
+        return {"augment_p": float(self.adaptive.p)} if self.rules.ada_target else {}
+
     def logits(self, x: Tensor, y: Tensor | None) -> Tensor:
         """D's logits (N,)."""
         found: Tensor = self.networks["D"](x, y)
@@ -300,7 +303,11 @@ class Table:
         """What G's loss has besides."""
         if not self.rules.ortho:
             return {}
-        return {"G/ortho": self.rules.ortho * orthogonality(self.game.weights["G"])}
+        classes = {
+            id(own) for layer in self.G.modules() if isinstance(layer, nn.Embedding) for own in layer.parameters()
+        }
+        weights = [own for own in self.game.weights["G"] if id(own) not in classes]  # as BigGAN's authors: not these
+        return {"G/ortho": self.rules.ortho * orthogonality(weights)}
 
     def fakes_for_g(self, shares: bool) -> Batch:
         if shares and self.fake is not None:

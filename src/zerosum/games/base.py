@@ -129,6 +129,10 @@ class Game(ABC):
         """What the judging player says of samples outside a round: `seen`'s names; nothing where none judges."""
         return {}
 
+    def gauges(self) -> dict[str, float]:
+        """Numbers of its own that move as it is played, for the exams to tell."""
+        return {}
+
     def probes(self, shown: Shown) -> Terms:
         """Named numbers by which an exam sees whether this game is played as it is meant; none where it has none."""
         return {}

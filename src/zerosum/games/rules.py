@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from zerosum.spec import STRICT, NonNegative, Positive, Probability, Rules
@@ -16,15 +16,32 @@ OperationName = Literal[
     "cutout",
     "flip",
     "quarter-turns",
+    "jump",
     "shift",
     "scale",
     "rotation",
     "stretch",
     "brightness",
     "contrast",
+    "luma-flip",
     "hue",
     "saturation",
 ]
+
+POLICIES: dict[str, tuple[OperationName, ...]] = {  # names for several operations, as the papers have them
+    "diffaug": ("colour", "translation", "cutout"),
+    "ada": (
+        *("flip", "quarter-turns", "jump", "scale", "rotation", "stretch", "rotation", "shift"),
+        *("brightness", "contrast", "luma-flip", "hue", "saturation"),
+    ),
+}
+
+
+def _in_full(policy: object) -> object:
+    """A policy with its names for several operations replaced by these."""
+    if not isinstance(policy, (list, tuple)):
+        return policy
+    return tuple(name for told in policy for name in POLICIES.get(told, (told,)))
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -75,7 +92,8 @@ class AdversarialRules(AimedRules):
         "two-batches"  # real and fake: joined, apart, an update each
     )
 
-    augment: tuple[OperationName, ...] = ()  # what D's images go through; DiffAugment is colour,translation,cutout
+    # What D's images go through: operations, or a name of POLICIES.
+    augment: Annotated[tuple[OperationName, ...], BeforeValidator(_in_full)] = ()
     augment_p: Probability = 1.0  # with which each of these happens to an image
     ada_target: Probability = 0.0  # above 0, ADA's: p begins at 0 and follows so that E[sign D(real)] is this
     ada_images: Positive = 500_000  # within so many images p may go from 0 to 1

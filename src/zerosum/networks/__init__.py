@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from zerosum.spec import Player
     from zerosum.types import Domain
 
-__all__ = ["NETWORKS", "arguments", "build"]
+__all__ = ["NETWORKS", "arguments", "build", "hears_classes"]
 
 NETWORKS: Registry[type[nn.Module]] = Registry("network", "zerosum.networks")
 
@@ -43,3 +44,17 @@ def build(player: Player, domain: Domain) -> nn.Module:
     except ValueError as error:  # torch's own, such as a dropout above 1
         raise UserError(f"network {player.network} can't be built: {error}") from error
     return network.to(memory_format=torch.channels_last)  # type: ignore[no-any-return,call-overload]
+
+
+def hears_classes(player: Player, domain: Domain) -> bool:
+    """Whether its network is told of the domain's classes: whether it would be another one without. Nothing is made."""
+    import torch
+
+    def shapes(domain: Domain) -> dict[str, object]:
+        return {name: value.shape for name, value in build(player, domain).state_dict().items()}
+
+    with torch.device("meta"):
+        try:
+            return shapes(dataclasses.replace(domain, classes=None)) != shapes(domain)
+        except UserError:  # it wants some
+            return True

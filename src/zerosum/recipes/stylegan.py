@@ -17,6 +17,7 @@ RECIPE = Recipe(
         "25 million images, as in the paper: 9 million in stages that grow, then 16 at full size; sizes below 1024 are "
         "reached early. A plain CPU wants it narrower and faster, as in `--set width=64 --set pace=0.02`: every stage "
         "at a fiftieth.",
+        "`--psi` truncates all layers, where the paper leaves those beyond 32 pixels as they are.",
     ),
     data="mnist",
     sizes=(28, 32, 64, 128, 256, 512, 1024),

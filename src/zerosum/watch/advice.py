@@ -16,6 +16,7 @@ from zerosum.watch.signals import Signals
 from zerosum.watch.verdict import Advice
 
 USUAL_BETA1 = 0.9  # Adam's own; more is never meant for a GAN
+GENTLE = "shift,scale,stretch,brightness,contrast"  # operations after which most images are still possible ones
 FAR_APART = 8  # times one player's rate the other's, from where it is the first suspect
 CROSS_ENTROPY = ("saturating", "non-saturating")
 Fields = Mapping[str, Any]
@@ -110,6 +111,8 @@ def _not_learning(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Ad
 def _memorising(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
     if not _game(recipe, "augment"):
         yield Advice("augment", "zerosum resume RUN --from best --set augment=colour,translation,cutout")
+    elif not _game(recipe, "ada_target"):
+        yield Advice("adaptive", f"zerosum resume RUN --from best --set augment={GENTLE} --set ada_target=0.6")
     yield Advice("more.data", f"zerosum data show {recipe.get('data')}")
     yield Advice("penalty", f"zerosum resume RUN --from best --set r1={max(1.0, 10 * float(_game(recipe, 'r1', 0))):g}")
     if not recipe.get("flip"):

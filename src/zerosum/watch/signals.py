@@ -75,7 +75,7 @@ class Signals:
     reach: float
     gap: float
     label_gap: float
-    label_gap_best: float  # the most that lasted for some exams
+    label_gap_best: float  # the most, either way, that lasted for some exams
     probe: dict[str, float]  # what games and tasks are asked besides, by name
     progress: Progress
     ended: str | None
@@ -111,7 +111,7 @@ def read(record: Record, recipe: Mapping[str, Any]) -> Signals:
         nearest=_at_best(exams.column("nearest")),
         spread_rising=len(spread) > EXAMS and median(spread[-2:]) > RISE + median(spread[-EXAMS - 1 : -2]),
         **{name: median(exams.column(name)[-EXAMS:]) for name in ("coverage", "reach", "gap", "label_gap")},
-        label_gap_best=_most_lasting(exams.column("label_gap")),
+        label_gap_best=_most_lasting(np.abs(exams.column("label_gap"))),
         probe={name: median(exams.column(f"probe.{name}")[-EXAMS:]) for name in PROBES},
         progress=progress(record),
         ended=record.ended,

@@ -116,7 +116,9 @@ TEXTS = {
     "advice.beta1": "Use Adam with β1 0.5: with more momentum the two players circle each other.",
     "advice.average": "Keep an average of G's weights.",
     "advice.more.data": "Train on more images.",
-    "advice.augment": "Augment what D sees, so that it can't learn the images by heart (DiffAugment).",
+    "advice.augment": "Augment what D sees, so that it can't learn the images by heart (DiffAugment; or ADA, with "
+    "augment=ada and ada_target=0.6).",
+    "advice.adaptive": "Augment as far as D overfits (ADA), by what leaves your images possible.",
     "advice.flip": "Mirror images at random, if mirrored images still make sense.",
     "advice.identity": "Leave out the term that rewards a translator for changing nothing.",
     "advice.cycle": "Let the way back count for less.",

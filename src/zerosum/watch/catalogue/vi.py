@@ -119,7 +119,9 @@ TEXTS = {
     "advice.beta1": "Dùng Adam với β1 0,5: quán tính lớn hơn khiến hai bên chạy vòng quanh nhau.",
     "advice.average": "Giữ trung bình trượt các trọng số của G.",
     "advice.more.data": "Huấn luyện với nhiều ảnh hơn.",
-    "advice.augment": "Tăng cường (augment) những gì D nhìn thấy, để D không học thuộc lòng ảnh (DiffAugment).",
+    "advice.augment": "Tăng cường (augment) những gì D nhìn thấy, để D không học thuộc lòng ảnh (DiffAugment; "
+    "hoặc ADA, với augment=ada và ada_target=0.6).",
+    "advice.adaptive": "Tăng cường theo mức D học thuộc lòng (ADA), bằng những phép mà ảnh của bạn vẫn hợp lý.",
     "advice.flip": "Lật ảnh ngẫu nhiên, nếu ảnh lật vẫn có nghĩa.",
     "advice.identity": "Bỏ thành phần thưởng cho việc không đổi gì trong ảnh.",
     "advice.cycle": "Giảm trọng số của chiều về.",
