@@ -34,8 +34,8 @@ ZOO = {
     "dcgan-lite": "",
     "sngan": "--size 32 --set width=16 --set n_critic=1 --lr 1e-3 --set ema=0.995",
     "r3gan": "--size 32 --set width=16 --batch 64 --lr 2e-3 --set r1=0.1 --set r2=0.1 --set penalty_every=8 "
-    "--set ema=0.995",
-    "stylegan2": "--size 32 --set width=32 --set depth=2 --lr 3e-3 --set r1=0.1 --set ema=0.995",
+    "--set ema=0.995 --set classes=ignored",
+    "stylegan2": "--size 32 --set width=32 --set depth=2 --lr 3e-3 --set r1=0.1 --set ema=0.995 --set classes=ignored",
     "progan": "--size 32 --set width=32 --set pace=0.002 --set ema=0.995",
     "acgan": "--size 32 --set width=32",
     "stylegan": "--size 32 --set width=32 --set depth=2 --set pace=0.004 --lr 2e-3 --set r1=0.1 --set ema=0.995",

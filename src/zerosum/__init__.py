@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 _FACE = {
     **dict.fromkeys(("Fleet", "Generator", "Projected", "Run"), "zerosum.api"),
     **dict.fromkeys(("compare", "load", "open_run", "report", "resume", "sample", "train", "walk"), "zerosum.api"),
-    **dict.fromkeys(("directions", "mix", "project", "text", "translate"), "zerosum.api"),
+    **dict.fromkeys(("directions", "mix", "project", "text", "translate", "upscale"), "zerosum.api"),
     **dict.fromkeys(("Judgement", "evaluate"), "zerosum.api.judging"),
     **dict.fromkeys(("Player", "Recipe", "Rules", "Stage"), "zerosum.spec"),
     "AdversarialRules": "zerosum.games.rules",

@@ -289,7 +289,9 @@ def test_what_can_not_be_translated_is_refused_in_one_line_and_code_two(
         assert said in err
         assert err.count("\n") == 1
     done = zerosum.translate(cyclegan, [images], out=tmp_path / "out")
-    assert [(one.name, one.reason) for one in done.skipped] == [("small.png", "5x40 pixels are too small")]
+    assert [(one.name, one.reason) for one in done.skipped] == [
+        ("small.png", "5x40 pixels are too small: at least 8 a side")
+    ]
 
 
 def test_runs_that_translate_do_not_draw_and_runs_that_draw_do_not_translate(
@@ -338,6 +340,14 @@ def test_an_enlarging_run_makes_images_of_any_size_four_times_as_large(
 ) -> None:
     images = write(tmp_path / "in", {"a.png": (30, 21)})
     zerosum.translate(runs["srgan"].path, [images], out=tmp_path / "out")
+    zerosum.upscale(runs["srgan"].path, [images], out=tmp_path / "same")
+    same = (tmp_path / name / "a.png" for name in ("out", "same"))
+    assert len({path.read_bytes() for path in same}) == 1
+    with pytest.raises(UserError, match="does not enlarge"):
+        zerosum.upscale(runs["pix2pix"].path, [images], out=tmp_path / "no")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="is a file: name a folder"):
+        zerosum.upscale(runs["srgan"].path, [images], out=tmp_path / "file")
     assert Image.open(tmp_path / "out" / "a.png").size == (120, 84)
     assert runs["srgan"].info["recipe"]["data"] == "upscale:digits"  # as it was named, and
     named = trained("srgan", "digits", tmp_path / "named", steps=1, blocks=1, units=8)

@@ -95,7 +95,7 @@ NUMBERS: dict[str, dict[str, Any]] = {
     # 1611.07004, sections 3.3 and 6.2
     "pix2pix": {**adam(2e-4, 0.5, 0.999), "loss": "non-saturating", "l1": 100.0, "batch": 1, "epochs": 200},
     # 1703.10593, sections 4 and 7
-    "cyclegan": {"loss": "least-squares", "cycle": 10.0, "identity": 0.5, "pool": 50, "batch": 1},
+    "cyclegan": {"adversarial": 2.0, "loss": "least-squares", "cycle": 10.0, "identity": 0.5, "pool": 50, "batch": 1},
     # 1703.05192, section 4 and the authors' settings
     "discogan": {**adam(2e-4, 0.5, 0.999), "batch": 200, "G.weight_decay": 1e-4, "D.weight_decay": 1e-4},
     # 1711.09020, sections 3 and 4.4

@@ -57,6 +57,12 @@ class TestEquilibrium:
     def test_of_cross_entropy_is_the_loss_of_the_mean_target(self, recipe: dict, d: float, g: float) -> None:
         assert equilibrium(recipe) == pytest.approx({"D": d, "G": g})
 
+    def test_counts_both_judges_of_a_cycle_and_what_their_word_weighs(self) -> None:
+        cycle = {"game": {"kind": "cycle", "loss": "non-saturating", "d_scale": 0.5}}
+        assert equilibrium(cycle) == pytest.approx({"D": 2 * LOG2, "G": 2 * LOG2})
+        assert equilibrium(game(adversarial=1e-3)) == pytest.approx({"D": 2 * LOG2, "G": 1e-3 * LOG2})
+        assert equilibrium(game(adversarial=0.0)) == pytest.approx({"D": 2 * LOG2})
+
     @pytest.mark.parametrize("loss", ["wasserstein", "hinge", "least-squares"])
     def test_of_other_losses_is_not_claimed(self, loss: str) -> None:
         assert equilibrium(game(loss)) == {}

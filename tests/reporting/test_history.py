@@ -143,3 +143,14 @@ def test_no_field_of_another_type_breaks_the_reader(tmp_path_factory: pytest.Tem
 @pytest.mark.parametrize("value", [None, True, "1", [1], 10**400, float("inf")])
 def test_what_is_no_finite_number_is_nan(value: object) -> None:
     assert np.isnan(number(value))
+
+
+def test_the_loss_of_a_cycle_is_that_of_both_judges(tmp_path: Path) -> None:
+    losses = {"G/adv_A": 0.5, "G/adv_B": 0.25, "G/cycle_A": 3.0, "D/adv_A": 0.1, "D/adv_B": 0.2}
+    step = {"event": "step", "step": 1, "images": 8, "seconds": 1.0, "losses": losses}
+    (tmp_path / "events.jsonl").write_text(json.dumps(step) + "\n")
+    history = History.read(tmp_path)
+    for player, expected in (("G", 0.75), ("D", 0.3)):
+        loss = history.loss(player)
+        assert loss is not None
+        assert loss.tolist() == pytest.approx([expected])

@@ -1,4 +1,4 @@
-"""The Python face of zerosum: train, resume, load, sample, text, translate, walk, mix, project, and the rest."""
+"""The Python face of zerosum: train, resume, load, sample, text, translate, upscale, walk, mix and the rest."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zerosum.api.generator import Generator, load
 from zerosum.api.habits import DEAD_MINUTES, Care
 from zerosum.api.latents import Projected, directions, mix, project
 from zerosum.api.run import Run
-from zerosum.api.translating import translate
+from zerosum.api.translating import translate, upscale
 from zerosum.api.using import compare, members, open_run, report, sample, text, walk
 from zerosum.engine.engine import Device, Engine, Precision
 from zerosum.engine.events import Bus, Listener
@@ -41,6 +41,7 @@ __all__ = [
     "text",
     "train",
     "translate",
+    "upscale",
     "walk",
 ]
 

@@ -21,7 +21,8 @@ from zerosum.data import archive, transforms
 from zerosum.data.archive import File
 from zerosum.data.dataset import Skipped, resolve
 from zerosum.data.sources import SOURCES
-from zerosum.errors import UserError, nearest
+from zerosum.errors import UserError, nearest, writing
+from zerosum.runinfo import read_info
 from zerosum.sampling.draw import as_tensor, dtype_of, evaluating
 from zerosum.sampling.files import replacing
 from zerosum.sampling.grid import to_uint8
@@ -95,6 +96,25 @@ def translate(
     return done
 
 
+def upscale(
+    run: PathLike,
+    images: Sequence[PathLike],
+    *,
+    out: PathLike,
+    seed: int = 0,
+    checkpoint: str | None = None,
+    device: str = "cpu",
+) -> Translated:
+    """Enlarge image files, folders and archives with a run that learned to: `translate` of no other kind of run.
+
+    `UserError` as there, and where the run does not enlarge.
+    """
+    info = read_info(run)
+    if info["recipe"]["inputs"] != "small":
+        raise UserError(f"this run of {info['recipe']['name']} does not enlarge: `zerosum translate` or `sample` it")
+    return translate(run, images, out=out, seed=seed, checkpoint=checkpoint, device=device)
+
+
 def one_by_one(made: Callable[[bytes], Image.Image], paths: Sequence[PathLike], done: Translated) -> None:
     """Translate every image of paths, by its bytes; `UserError` where there is none."""
     for item in files(paths):
@@ -164,13 +184,16 @@ def label_of(generator: Generator, direction: str | None, domain: str | int | No
 def begin(out: Path, told: dict[str, Any]) -> None:
     """The folder of a new translation, or of the same one gone on with; `UserError` for any other folder."""
     note = out / NOTE
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out} is a file: name a folder for --out")
     if note.exists():
         if json.loads(note.read_text()) != told:
             raise UserError(f"{out} holds another translation: name another --out, or remove it")
         return
     if out.exists() and any(out.iterdir()):
         raise UserError(f"{out} is there and holds other files: name another --out")
-    out.mkdir(parents=True, exist_ok=True)
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
     with replacing(note) as partial:
         partial.write_text(json.dumps(told))
 
@@ -200,8 +223,11 @@ def one(generator: Generator, make: Make, data: bytes, label: int | None, seed: 
         given = transforms.decode(data, source[1], source[0])
     else:
         given = transforms.whole(data)[1]
-        if min(given.shape[:2]) < SMALLEST:
-            raise transforms.ImageError(f"{given.shape[1]}x{given.shape[0]} pixels are too small")
+        least = getattr(generator.network, "smallest", SMALLEST)
+        if min(given.shape[:2]) < least:
+            raise transforms.ImageError(
+                f"{given.shape[1]}x{given.shape[0]} pixels are too small: at least {least} a side"
+            )
         given = transforms.fit(given[None], len(given), source[0])[0]
     value_range, device = generator.domain.value_range, generator.device
     x = to_range(given[None], value_range).to(device, dtype_of(generator.network))

@@ -74,7 +74,7 @@ class Cycle(Game):
             logits = self.judges[domain](fake)
             with torch.no_grad():
                 real_logits = self.judges[domain](real[domain]) if self.loss.needs_real else None
-            terms[f"G/adv_{name}"] = self.loss.g_term(logits, real_logits, rules).mean()
+            terms[f"G/adv_{name}"] = rules.adversarial * self.loss.g_term(logits, real_logits, rules).mean()
             back = self.into[1 - domain](fake)
             terms[f"G/cycle_{name}"] = rules.cycle * distance(back, other, rules.distance)
             if rules.identity:

@@ -118,9 +118,9 @@ class Paired(Game):
         ]
         terms["G/adv"] = rules.adversarial * torch.stack(losses).sum()
         if rules.matching and wanted:
-            # Each layer but the last counts alike, each scale too (1711.11585, Eq. 4).
+            # Every layer but the last, and the mean of the scales: 1711.11585, Eq. 4, as its authors weigh them.
             gaps = [
-                (one - other).abs().mean() / (len(found) * len(layers[:-1]))
+                (one - other).abs().mean() / len(found)
                 for layers, real_layers in zip(found, wanted, strict=True)
                 for one, other in zip(layers[:-1], real_layers[:-1], strict=True)
             ]

@@ -247,6 +247,7 @@ class CycleRules(AimedRules):
 
     loss: Loss = "least-squares"
     d_scale: NonNegative = 0.5
+    adversarial: NonNegative = 1.0  # of the Ds' word in G's loss
     distance: Literal["l1", "l2"] = "l1"  # between an image and itself there and back
     cycle: NonNegative = 10.0  # its weight
     identity: NonNegative = 0.5  # of what a translator changes in an image of its own domain, as a share of `cycle`

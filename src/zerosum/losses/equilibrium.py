@@ -19,6 +19,19 @@ def gives_probabilities(recipe: Mapping[str, Any]) -> bool:
 
 
 def equilibrium(recipe: Mapping[str, Any]) -> dict[str, float]:
+    """What each player's adversarial loss is where D can tell nothing, all of its judges together: see `of_one_judge`.
+
+    Where the recipe weighs D's word in G's loss, G's is as much; without such a word there is none.
+    """
+    game = recipe.get("game")
+    if not isinstance(game, Mapping):
+        return {}
+    judges = 2 if game.get("kind") == "cycle" else 1
+    weights = {"D": judges, "G": judges * _setting(game, "adversarial", 1.0)}
+    return {player: weights[player] * value for player, value in of_one_judge(recipe).items() if weights[player]}
+
+
+def of_one_judge(recipe: Mapping[str, Any]) -> dict[str, float]:
     """What each player's adversarial loss is where D can tell nothing: of logistic losses only.
 
     D's best answer to everything is then the mean of its two targets, p = 1/2 without one-sided smoothing. Its

@@ -50,6 +50,7 @@ class Pix2PixHdGenerator(nn.Module):
         require_images(domain, "pix2pixhd-generator", SIZES)
         channels = require_source(domain, "pix2pixhd-generator")
         self.granularity = 2 ** (halvings + 1)
+        self.smallest = 2 * self.granularity  # the last blocks mirror their edges, which one pixel has not
         if domain.size < 4 * self.granularity:
             raise UserError(f"size {domain.size} is too small for {halvings} halvings: set halvings lower")
         wide = 2 * width

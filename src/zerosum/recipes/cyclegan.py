@@ -12,6 +12,7 @@ RECIPE = Recipe(
         "pool of 50 images, D's loss halved, 100 epochs and 100 more in which the rates fall to zero on a line.",
         "The paper takes 6 blocks up to 128 pixels and 9 from 256 on: `--set blocks=9`.",
         "Its identity term belongs to painting and photo; here it is on, `--set identity=0` leaves it out.",
+        "Its squared error has no half, which LSGAN's, the loss here, has: hence an adversarial weight of 2.",
         "Chosen: an epoch is as many steps as both sets have images together, over the batch.",
     ),
     data=None,
@@ -24,7 +25,7 @@ RECIPE = Recipe(
         "G": Player(network="cyclegan-generators", args={"width": 64, "blocks": 6}),
         "D": Player(network="cyclegan-discriminators", args={"width": 64, "halvings": 3, "norm": "instance"}),
     },
-    game=CycleRules(),
+    game=CycleRules(adversarial=2.0),
     batch=1,
     stages=(
         Stage(epochs=100.0),

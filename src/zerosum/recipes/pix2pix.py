@@ -10,8 +10,8 @@ RECIPE = Recipe(
     notes=(
         "The paper's numbers: batch 1, Adam 2e-4 with (0.5, 0.999), L1 times 100, D's loss halved, dropout as G's only "
         "noise, 200 epochs, images enlarged from 256 to 286 pixels and cropped at random, mirrored at random.",
-        "Norms are over each image, which at the paper's batch of 1 is what its batch norm does; `--set G.norm=batch "
-        "--set D.norm=batch` takes the other.",
+        "Norms are over each image, which at the paper's batch of 1 is what its batch norm does (in D without scales "
+        "and shifts); `--set G.norm=batch --set D.norm=batch` takes the other.",
         "A plain CPU wants it narrower: `--set width=16`; `--set adversarial=0` is the L1-only baseline.",
         "`--set direction=B2A` goes from the right half to the left.",
     ),

@@ -10,10 +10,14 @@ RECIPE = Recipe(
     notes=(
         "The paper's numbers: batch 1, Adam 2e-4 with (0.5, 0.999), least squares, a judge at three scales, feature "
         "matching times 10, 100 epochs and 100 more in which rates fall to zero on a line, at half the size and then "
-        "at the full one. Its perceptual term is `--set content=10`, by the encoder in VGG's place.",
-        "Chosen: half of the epochs for the coarse network alone, and rates that fall in the second half.",
-        "The paper's images have 2048x1024 pixels and its global network four halvings; below 128 pixels it takes "
-        "`--set halvings=2`. A plain CPU wants `--set width=16`.",
+        "at the full one.",
+        "Matching weighs as in the authors' code, every layer and the mean of the scales; their squared error has no "
+        "half, which LSGAN's, the loss here, has: hence an adversarial weight of 2. A perceptual term like the paper's "
+        "is `--set content=10`: squares of one layer of the encoder, where the paper has distances in five of VGG's.",
+        "Chosen: half of the epochs for the coarse network alone, and rates that fall in the second half; the paper "
+        "trains the fine one alone before both. Maps of where objects end, and their features, are not here.",
+        "The paper's images have 2048x1024 pixels and its global network four halvings. 128 pixels take `--set "
+        "D.layers=2`, 64 `--set D.layers=1 --set halvings=3`. A plain CPU wants `--set width=16`.",
     ),
     data=None,
     inputs="pairs",
@@ -23,7 +27,7 @@ RECIPE = Recipe(
         "G": Player(network="pix2pixhd-generator", args={"width": 32, "halvings": 4, "blocks": 9, "local_blocks": 3}),
         "D": Player(network="pix2pixhd-discriminator", args={"width": 64, "layers": 3, "scales": 3}),
     },
-    game=PairedRules(loss="least-squares", l1=0.0, matching=10.0, coarse=1),
+    game=PairedRules(loss="least-squares", l1=0.0, adversarial=2.0, matching=10.0, coarse=1),
     batch=1,
     stages=(
         Stage(epochs=100.0),

@@ -203,7 +203,8 @@ def _known(lines: Sequence[Line]) -> tuple[Line, ...]:
 
 
 def _adversarial(name: str) -> bool:
-    return name.partition("/")[2] in ("", "adv", "real", "fake")
+    term = name.partition("/")[2]
+    return term in ("", "adv", "real", "fake") or term.startswith("adv_")
 
 
 def _losses(history: History, recipe: Mapping[str, Any]) -> Chart:
@@ -212,6 +213,8 @@ def _losses(history: History, recipe: Mapping[str, Any]) -> Chart:
     rest = equilibrium(recipe)
     if rest and "D/real" in names:  # its two parts, each an update of its own
         rest["D"] /= 2
+    if any(name.partition("/")[2].startswith("adv_") for name in names):  # of one judge each
+        rest = {player: value / 2 for player, value in rest.items()}
     values = dict.fromkeys(round(value, 9) for value in rest.values())
     levels = tuple(Level(value=value, label=in_log2(value)) for value in values)
     return Chart(key="losses", title=words("loss.title"), lines=_known(lines), levels=levels)

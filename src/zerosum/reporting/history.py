@@ -103,7 +103,10 @@ class History:
             if name in self.losses:
                 return self.losses[name]
         parts = [self.losses[name] for name in (f"{player}/real", f"{player}/fake") if name in self.losses]
-        return parts[0] + parts[1] if len(parts) == 2 else None
+        if len(parts) == 2:
+            return parts[0] + parts[1]
+        judges = [column for name, column in self.losses.items() if name.startswith(f"{player}/adv_")]
+        return sum(judges[1:], judges[0]) if judges else None
 
 
 def step_of(event: Mapping[str, Any]) -> int:

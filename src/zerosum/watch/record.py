@@ -112,7 +112,7 @@ def _nested(event: Mapping[str, Any]) -> dict[str, float]:
     for name, value in _numbers(event.get("losses")).items():
         player, _, term = name.partition("/")
         found[f"plays.{player}"] = 1.0
-        if term in ("adv", "real", "fake", ""):
+        if term in ("adv", "real", "fake", "") or term.startswith("adv_"):  # one for each judge of a cycle
             found[f"loss.{player}"] = found.get(f"loss.{player}", 0.0) + value
     for group, key in (("grad", "grad_norm"), ("lr", "lr")):
         found |= {f"{group}.{player}": value for player, value in _numbers(event.get(key)).items()}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from zerosum.cli import options
 from zerosum.cli.app import app
 from zerosum.cli.output import tell
+
+if TYPE_CHECKING:
+    from zerosum.api.translating import Translated
 
 
 @app.command(rich_help_panel="Go on")
@@ -40,8 +43,13 @@ def translate(
         checkpoint=checkpoint,
         device=device,
     )
+    said(done, "translated")
+
+
+def said(done: Translated, what: str) -> None:
+    """One line on what was made, what was there, and what was left out."""
     kept = f", {done.kept:,} were there" if done.kept else ""
     left = (
         f"; {len(done.skipped):,} left out ({done.skipped[0].name}: {done.skipped[0].reason})" if done.skipped else ""
     )
-    tell(f"{done.made:,} images translated into {done.out}{kept}{left}")
+    tell(f"{done.made:,} images {what} into {done.out}{kept}{left}")
