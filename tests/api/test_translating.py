@@ -151,6 +151,16 @@ def test_the_score_of_pairs_is_the_mean_error_to_the_held_out_partners(runs: dic
     expected = np.abs(split.samples[rows].astype(float) - split.partners[rows]).mean() / 255
     assert found["value"] == pytest.approx(expected, rel=1e-4)
 
+    class Grey(Same):
+        def forward(self, x: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
+            return torch.zeros_like(x)
+
+    # Beside the label maps grey squares are nearer than the photos, one by one, and farther away as a set.
+    l1, swd = (TaskScorer(domain, data, best) for best in ("auto", "swd"))
+    assert [l1.score(Same())["name"], swd.score(Same())["name"]] == ["l1", "swd"]
+    assert l1.score(Grey())["value"] < l1.score(Same())["value"]
+    assert swd.score(Grey())["value"] > swd.score(Same())["value"]
+
 
 def test_pairs_are_judged_beside_their_partners_and_domains_there_and_back(runs: dict[str, zerosum.Run]) -> None:
     pairs = zerosum.evaluate(runs["pix2pix"].path, n=40, metrics=("l1", "psnr", "ssim", "labels"))

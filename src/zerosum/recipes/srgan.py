@@ -33,6 +33,7 @@ RECIPE = Recipe(
         Stage(steps=100_000, changes={"adversarial": 1e-3, "content": 1.0, "l2": 0.0}),
         Stage(steps=100_000, changes={"lr": 1e-5}),
     ),
+    best="swd",  # the distance to the partner would prefer the first stage, which nobody judges
     grid=8,
     score_images=5_000,
     exam_images=2_000,
