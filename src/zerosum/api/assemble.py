@@ -41,6 +41,10 @@ def find_data(recipe: Recipe, source: str | None) -> Dataset:
     wanted = recipe.data if source is None else source
     if wanted is None:
         raise UserError(f"{recipe.name} has no data of its own: name some, as in --data folder:PATH")
+    if recipe.inputs == "small" and recipe.jitter != 1:
+        raise UserError(
+            f"{recipe.name} enlarges, and a crop of its small images would not be that of the large: no jitter"
+        )
     wanted = asked_of(recipe, wanted)
     dataset = open_dataset(
         wanted, size=recipe.size, sizes=recipe.sizes, channels=recipe.channels, fallback=source is None
