@@ -321,7 +321,7 @@ def test_data_that_do_not_fit_a_translator_are_refused(capsys: pytest.CaptureFix
         ("pix2pix --data digits --size 32", "learns from pairs, and digits has none: name --data pairs:PATH"),
         (f"cyclegan --data {streets} --size 32", "needs classes"),
         ("cyclegan --data digits --size 32", "for two domains, and the data have 10 classes"),
-        ("srgan --data digits --size 32 --set jitter=1.1", "no jitter"),
+        ("srgan --data digits --size 32 --set jitter=1.1", "leave jitter at 1"),
         (f"srgan --data {streets} --size 32", "enlarges 2, 4 or 8 times, which 32 to 32 pixels is not"),
         ("pix2pix", "pix2pix has no data of its own"),
         ("pg2 --data digits", "learns from pairs, and digits has none: name --data poses:PATH"),

@@ -42,9 +42,7 @@ def find_data(recipe: Recipe, source: str | None) -> Dataset:
     if wanted is None:
         raise UserError(f"{recipe.name} has no data of its own: name some, as in --data folder:PATH")
     if recipe.inputs == "small" and recipe.jitter != 1:
-        raise UserError(
-            f"{recipe.name} enlarges, and a crop of its small images would not be that of the large: no jitter"
-        )
+        raise UserError(f"{recipe.name} would crop small and large images in other places: leave jitter at 1")
     wanted = asked_of(recipe, wanted)
     dataset = open_dataset(
         wanted, size=recipe.size, sizes=recipe.sizes, channels=recipe.channels, fallback=source is None
