@@ -24,8 +24,7 @@ IMAGES, STEPS = 500, 10_000
 DATA, RUNS, KEPT = ROOT / "runs" / "few" / "images", ROOT / "runs" / "few", FOLDER / "few"
 ROWS = {
     "none": (),
-    "translation": ("--set", "augment=translation"),
-    "translation and cutout": ("--set", "augment=translation,cutout"),
+    "translation-cutout": ("--set", "augment=translation,cutout"),
     "diffaug": ("--set", "augment=colour,translation,cutout"),
     "ada": ("--set", "augment=shift,scale,rotation,stretch", "--set", "ada_target=0.6", "--set", "ada_images=100000"),
 }
