@@ -158,9 +158,7 @@ def assemble(recipe: Recipe, dataset: Dataset, engine: Engine, plan: Plan) -> Tr
     domain = domain_of(recipe, dataset)
     if recipe.game.needs_images and dataset.kind == "points":
         raise UserError(f"augment is for images, and {dataset.name} is made of points: leave it out")
-    G = recipe.players.get("G")
-    if recipe.inputs == "noise" and domain.classes and G is not None and not hears_classes(G, domain):
-        raise UserError(f"network {G.network} of {recipe.name} draws without classes: leave classes=ignored")
+    _check_classes(recipe, domain)
     if engine.device.type == "cpu":
         _check_memory(recipe, domain, max(leg.recipe.batch for leg in plan.legs) // engine.world)
     networks = {name: engine.place(network) for name, network in build_networks(recipe, domain).items()}
@@ -211,6 +209,13 @@ def vectors_by(name: str, dataset: Dataset, domain: Domain) -> Callable[[Tensor]
     low, high = domain.value_range
     extractor.vectors(torch.zeros(1, *domain.shape))
     return lambda images: extractor.vectors(((images - low) / (high - low)).float())
+
+
+def _check_classes(recipe: Recipe, domain: Domain) -> None:
+    """`UserError` where there are classes and G draws without them."""
+    G = recipe.players.get("G")
+    if recipe.inputs == "noise" and domain.classes and G is not None and not hears_classes(G, domain):
+        raise UserError(f"network {G.network} of {recipe.name} draws without classes: leave classes=ignored")
 
 
 def _check_memory(recipe: Recipe, domain: Domain, batch: int) -> None:
