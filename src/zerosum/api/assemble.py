@@ -156,9 +156,7 @@ def build_networks(recipe: Recipe, domain: Domain) -> dict[str, nn.Module]:
 def assemble(recipe: Recipe, dataset: Dataset, engine: Engine, plan: Plan) -> Training:
     """A training at its first step. `UserError` where recipe, data and processes do not go together."""
     domain = domain_of(recipe, dataset)
-    if recipe.game.needs_images and dataset.kind == "points":
-        raise UserError(f"augment is for images, and {dataset.name} is made of points: leave it out")
-    _check_classes(recipe, domain)
+    _check_kind(recipe, dataset, domain)
     if engine.device.type == "cpu":
         _check_memory(recipe, domain, max(leg.recipe.batch for leg in plan.legs) // engine.world)
     networks = {name: engine.place(network) for name, network in build_networks(recipe, domain).items()}
@@ -211,8 +209,10 @@ def vectors_by(name: str, dataset: Dataset, domain: Domain) -> Callable[[Tensor]
     return lambda images: extractor.vectors(((images - low) / (high - low)).float())
 
 
-def _check_classes(recipe: Recipe, domain: Domain) -> None:
-    """`UserError` where there are classes and G draws without them."""
+def _check_kind(recipe: Recipe, dataset: Dataset, domain: Domain) -> None:
+    """`UserError` where points are to be augmented, and where there are classes and G draws without them."""
+    if recipe.game.needs_images and dataset.kind == "points":
+        raise UserError(f"augment is for images, and {dataset.name} is made of points: leave it out")
     G = recipe.players.get("G")
     if recipe.inputs == "noise" and domain.classes and G is not None and not hears_classes(G, domain):
         raise UserError(f"network {G.network} of {recipe.name} draws without classes: leave classes=ignored")
