@@ -41,15 +41,13 @@ from zerosum.spec import Recipe
 KEPT = FOLDER / "costs.json"
 TURNS, SECONDS = 3, 3.0
 HEAVY, FEW = 10_000_000, 4  # a recipe of more parameters is measured at this batch
-STREETS = "pairs:$ZEROSUM_DATA/pairs/camvid128.tar"
-FLOWERS = "unpaired:$ZEROSUM_DATA/unpaired/daisy2sunflower128.tar"
 TASKS = {  # data and pixels of the recipes that MNIST is nothing for
     "age-cgan": ("domains:thickness", 32),
-    "cyclegan": (FLOWERS, 64),
-    "discogan": (FLOWERS, 64),
+    "cyclegan": (tasks.FLOWERS, 64),
+    "discogan": (tasks.FLOWERS, 64),
     "pg2": ("poses:bent", 32),
-    "pix2pix": (STREETS, 64),
-    "pix2pixhd": (STREETS, 256),
+    "pix2pix": (tasks.STREETS, 64),
+    "pix2pixhd": (tasks.STREETS, 256),
     "srgan": (f"upscale:folder:{tasks.FACES}", 64),
     "stackgan": ("captions:mnist", 64),
     "stargan": ("domains:colours", 64),

@@ -31,6 +31,7 @@ import torch
 from torch import Tensor, nn
 
 import peers
+import tasks
 from costs import said
 from results import machine
 from sections import FOLDER, write_section
@@ -42,7 +43,6 @@ from zerosum.data import Dataset, open_dataset
 
 KEPT = FOLDER / "public.json"
 ROUNDS, SECONDS = 7, 8.0
-STREETS, FLOWERS = "pairs:$ZEROSUM_DATA/pairs/camvid128.tar", "unpaired:$ZEROSUM_DATA/unpaired/daisy2sunflower128.tar"
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ RACES = (
     Race(
         "cyclegan",
         "PyTorch-GAN's `cyclegan.py`",
-        FLOWERS,
+        tasks.FLOWERS,
         {"size": 128, "blocks": 6},
         ("--img_height", "128", "--img_width", "128", "--n_residual_blocks", "6"),
         "theirs enlarges by nearest neighbours and a convolution, ours by the paper's transposed ones",
@@ -85,7 +85,7 @@ RACES = (
     Race(
         "pix2pix",
         "PyTorch-GAN's `pix2pix.py`",
-        STREETS,
+        tasks.STREETS,
         {"size": 256},
         says="theirs has a last layer of its own, and norms that learn nothing",
         goal=1.2,

@@ -34,6 +34,8 @@ POINTS, MIDDLE = 12, 13.5  # along a digit; the middle of its 28 pixels
 TURNED = {"train": 4_000, "test": 500}  # faces
 LANDMARKS = np.array([[21.0, 38.0], [43.0, 38.0], [32.0, 46.0], [28.0, 52.0], [36.0, 52.0]])  # usual in anime faces
 FACES = "$ZEROSUM_DATA/faces/anime64.tar"
+STREETS = "pairs:$ZEROSUM_DATA/pairs/camvid128.tar"
+FLOWERS = "unpaired:$ZEROSUM_DATA/unpaired/daisy2sunflower128.tar"
 
 
 def source(task: str) -> str:

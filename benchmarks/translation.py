@@ -51,7 +51,6 @@ class Row:
     metrics: tuple[str, ...] = ()
 
 
-STREETS, FLOWERS = "pairs:$ZEROSUM_DATA/pairs/camvid128.tar", "unpaired:$ZEROSUM_DATA/unpaired/daisy2sunflower128.tar"
 FACES = f"upscale:folder:{tasks.FACES}"
 SMALL = "--size 64 --set width=32 --batch 4"
 DIGITS = "--size 28 --set width=16 --set flip=false"
@@ -65,9 +64,9 @@ WHOLE = [  # the paper's schedule in short: squared error alone, a judge and con
     {"steps": 1_000_000, "changes": {"lr": 1e-5}, "gradually": {}},
 ]
 ROWS = (
-    Row("pix2pix-labels", "pix2pix", STREETS, SMALL, 30, ("labels", "l1", "ssim")),
-    Row("pix2pix-photos", "pix2pix", STREETS, f"{SMALL} --set direction=B2A", 30, PAIRED),
-    Row("l1-photos", "pix2pix", STREETS, f"{SMALL} --set direction=B2A --set adversarial=0", 30, PAIRED),
+    Row("pix2pix-labels", "pix2pix", tasks.STREETS, SMALL, 30, ("labels", "l1", "ssim")),
+    Row("pix2pix-photos", "pix2pix", tasks.STREETS, f"{SMALL} --set direction=B2A", 30, PAIRED),
+    Row("l1-photos", "pix2pix", tasks.STREETS, f"{SMALL} --set direction=B2A --set adversarial=0", 30, PAIRED),
     Row(
         "cyclegan-inverted",
         "cyclegan",
@@ -98,7 +97,12 @@ ROWS = (
         ("l1", "ssim"),
     ),
     Row(
-        "cyclegan-flowers", "cyclegan", FLOWERS, "--size 64 --set width=24 --set blocks=6", 60, ("cycle", "swd", "fid")
+        "cyclegan-flowers",
+        "cyclegan",
+        tasks.FLOWERS,
+        "--size 64 --set width=24 --set blocks=6",
+        60,
+        ("cycle", "swd", "fid"),
     ),
 )
 

@@ -65,8 +65,6 @@ def broken(name: str, why: str, right: tuple[str, ...], *rows: tuple[str, str, d
     ]
 
 
-STREETS = "pairs:$ZEROSUM_DATA/pairs/camvid128.tar"
-FLOWERS = "unpaired:$ZEROSUM_DATA/unpaired/daisy2sunflower128.tar"
 STREET = {"size": 32, "width": 8, "exam_images": 250}  # small enough for a thousand steps within a third of a row
 COLOUR = {"size": 28, "width": 8, "blocks": 1, "lr": 5e-4, "flip": False, "batch": 4, "exam_images": 1_000}
 FLOWER = {"size": 32, "width": 8, "blocks": 1, "lr": 5e-4, "exam_images": 250, "stages": []}
@@ -140,8 +138,8 @@ BROKEN = [
         "blind-d",
         "a D of pairs that is not shown what an image was made of",
         ("condition ignored",),
-        ("pix2pix", STREETS, {**STREET, "D.network": "blind-patchgan"}),
-        ("pix2pix", STREETS, {**STREET, "D.network": "blind-patchgan", "l1": 10}),
+        ("pix2pix", tasks.STREETS, {**STREET, "D.network": "blind-patchgan"}),
+        ("pix2pix", tasks.STREETS, {**STREET, "D.network": "blind-patchgan", "l1": 10}),
     ),
     *broken(
         "deaf-g",
@@ -154,8 +152,8 @@ BROKEN = [
         "heavy-cycle",
         "a cycle that weighs 200, and as much for leaving images as they are",
         ("identity collapse",),
-        ("cyclegan", FLOWERS, {**FLOWER, "cycle": 200, "identity": 1}),
-        ("cyclegan", FLOWERS, {**FLOWER, "cycle": 1000, "identity": 1}),
+        ("cyclegan", tasks.FLOWERS, {**FLOWER, "cycle": 200, "identity": 1}),
+        ("cyclegan", tasks.FLOWERS, {**FLOWER, "cycle": 1000, "identity": 1}),
     ),
     *broken(
         "wrong-range",
@@ -189,9 +187,9 @@ HEALTHY = [
 HEALTHY += [
     Row(name=f"healthy-{recipe}-{seed}", recipe=recipe, data=data, settings={**settings, "seed": seed})
     for recipe, data, settings in (
-        ("pix2pix", STREETS, STREET),
+        ("pix2pix", tasks.STREETS, STREET),
         ("stargan", "domains:colours", COLOUR),
-        ("cyclegan", FLOWERS, FLOWER),
+        ("cyclegan", tasks.FLOWERS, FLOWER),
         ("cyclegan", "unpaired:inverted", {**FLOWER, "size": 28, "flip": False, "jitter": 1}),
     )
     for seed in ((0, 1) if data != "unpaired:inverted" else (2, 3))

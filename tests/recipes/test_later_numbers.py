@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.recipes.test_published_numbers import NUMBERS as OF_TUTORIALS
+from tests.recipes.test_published_numbers import look
 
 from zerosum.recipes import names, recipe
 from zerosum.spec import Stage
@@ -111,25 +113,15 @@ NUMBERS: dict[str, dict[str, Any]] = {
 }
 
 
-def look(name: str, key: str) -> Any:
-    fields = recipe(name).to_dict()
-    head, _, rest = key.partition(".")
-    if rest:
-        player = fields["players"][head]
-        return player["args"][rest] if rest in player["args"] else player[rest]
-    return fields["game"][key] if key in fields["game"] else fields[key]
-
-
 @pytest.mark.parametrize("name", NUMBERS)
 def test_numbers_are_the_papers(name: str) -> None:
-    assert {key: look(name, key) for key in NUMBERS[name]} == NUMBERS[name]
+    fields = recipe(name).to_dict()
+    assert {key: look(fields, key) for key in NUMBERS[name]} == NUMBERS[name]
 
 
 def test_there_is_none_without_numbers() -> None:
-    from tests.recipes import test_published_numbers
-
     own = {"quick", "quick-points", "age-cgan", "pix2pixhd"}  # the project's own; the last two have their own tests
-    assert set(NUMBERS) | set(test_published_numbers.NUMBERS) | own == set(names())
+    assert set(NUMBERS) | set(OF_TUTORIALS) | own == set(names())
 
 
 def images(stages: tuple[Stage, ...]) -> int:

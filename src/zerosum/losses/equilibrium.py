@@ -12,6 +12,11 @@ LOG2 = math.log(2)
 PROBABILITIES = ("non-saturating", "relativistic", "saturating")  # losses under which D(x) is shown as one
 
 
+def is_adversarial(term: str) -> bool:
+    """Whether a logged loss of that name, after its player's, is what D says: whole, in parts, or of each judge."""
+    return term in ("", "adv", "real", "fake") or term.startswith("adv_")
+
+
 def gives_probabilities(recipe: Mapping[str, Any]) -> bool:
     """Whether D(x) in the log is a probability: of being real, or (relativistic) more real than the other side."""
     game = recipe.get("game")

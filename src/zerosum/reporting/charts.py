@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from zerosum.losses.equilibrium import LOG2, equilibrium, gives_probabilities
+from zerosum.losses.equilibrium import LOG2, equilibrium, gives_probabilities, is_adversarial
 from zerosum.reporting.history import Column, History
 from zerosum.reporting.words import words
 
@@ -203,8 +203,7 @@ def _known(lines: Sequence[Line]) -> tuple[Line, ...]:
 
 
 def _adversarial(name: str) -> bool:
-    term = name.partition("/")[2]
-    return term in ("", "adv", "real", "fake") or term.startswith("adv_")
+    return is_adversarial(name.partition("/")[2])
 
 
 def _losses(history: History, recipe: Mapping[str, Any]) -> Chart:

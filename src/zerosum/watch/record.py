@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zerosum.eventlog import number
+from zerosum.losses.equilibrium import is_adversarial
 
 Column = npt.NDArray[np.float64]
 
@@ -112,7 +113,7 @@ def _nested(event: Mapping[str, Any]) -> dict[str, float]:
     for name, value in _numbers(event.get("losses")).items():
         player, _, term = name.partition("/")
         found[f"plays.{player}"] = 1.0
-        if term in ("adv", "real", "fake", "") or term.startswith("adv_"):  # one for each judge of a cycle
+        if is_adversarial(term):
             found[f"loss.{player}"] = found.get(f"loss.{player}", 0.0) + value
     for group, key in (("grad", "grad_norm"), ("lr", "lr")):
         found |= {f"{group}.{player}": value for player, value in _numbers(event.get(key)).items()}
