@@ -29,7 +29,7 @@ class AgeCganGenerator(nn.Module):
         super().__init__()
         require_images(domain, "age-cgan-generator", SIZES)
         self.z_dim, self.classes = z_dim, require_classes(domain, "age-cgan-generator")
-        self.layers = DcganGenerator(domain, z_dim=z_dim + self.classes, width=width).layers
+        self.layers = DcganGenerator(domain, z_dim=z_dim, width=width, conditioning="concatenation").layers
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         assert y is not None, "a conditional generator is called with labels"

@@ -1,6 +1,9 @@
-"""How a class reaches a network: an embedding or conditional batch norm in G, projection in D.
+"""How a class reaches a network, by the names that a recipe chooses from.
 
-Conditional batch norm: de Vries et al. 2017 (arXiv 1707.00683); projection: Miyato and Koyama 2018 (1802.05637).
+In G: `concatenation` (one-hot beside z, Mirza and Osindero 2014, arXiv 1411.1784), `embedding` (a learned vector beside
+z) or `batch-norm` (a scale and a shift for each class, de Vries et al. 2017, 1707.00683). In D: `concatenation` (a map
+for each class beside the image, as 1411.1784 has it for vectors), `projection` (Miyato and Koyama 2018, 1802.05637) or
+`own-logit` (a logit for each class, that of the sample's own counts). An auxiliary classifier is a game: recipe acgan.
 G also takes mixtures of classes, so that one can be led to another while z stays, as in 1809.11096.
 """
 
@@ -11,10 +14,39 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from zerosum.errors import UserError
 from zerosum.networks.layers import BatchNorm, one_hot
 from zerosum.networks.product import Linear
 
-__all__ = ["ClassEmbedding", "ClassNorm", "Projection", "VectorNorm", "own_logit"]
+__all__ = [
+    "ClassEmbedding",
+    "ClassMaps",
+    "ClassNorm",
+    "Projection",
+    "VectorNorm",
+    "WithClass",
+    "own_logit",
+    "projected",
+    "way_of",
+    "with_class",
+]
+
+IN_G = ("concatenation", "embedding", "batch-norm")
+IN_D = ("concatenation", "projection", "own-logit")
+
+
+def way_of(conditioning: str, ways: tuple[str, ...], classes: int | None) -> str | None:
+    """The way that a network was told, None where there are no classes; `UserError` for one that it doesn't have."""
+    if conditioning not in ways:
+        raise UserError(f"conditioning is {conditioning!r}; expected one of {', '.join(ways)}")
+    return None if classes is None else conditioning
+
+
+def with_class(z_dim: int, classes: int | None, way: str | None) -> WithClass | None:
+    """What puts the class beside z; None where it reaches G otherwise, or not at all."""
+    if classes is None or way not in ("concatenation", "embedding"):
+        return None
+    return WithClass(z_dim, classes, learned=way == "embedding")
 
 
 class ClassEmbedding(nn.Embedding):
@@ -22,6 +54,33 @@ class ClassEmbedding(nn.Embedding):
 
     def forward(self, input: Tensor) -> Tensor:
         return input.to(self.weight.dtype) @ self.weight if input.is_floating_point() else super().forward(input)
+
+
+class WithClass(nn.Module):
+    """z (N, z_dim), y (N,) to (N, outputs): beside z the class one-hot, or, `learned`, as a vector as long as z."""
+
+    def __init__(self, z_dim: int, classes: int, *, learned: bool) -> None:
+        super().__init__()
+        self.classes = classes
+        self.embed = ClassEmbedding(classes, z_dim) if learned else None
+        self.outputs = z_dim + (z_dim if learned else classes)
+
+    def forward(self, z: Tensor, y: Tensor | None) -> Tensor:
+        assert y is not None
+        return torch.cat([z, one_hot(y, self.classes, z.dtype) if self.embed is None else self.embed(y)], dim=1)
+
+
+class ClassMaps(nn.Module):
+    """Images (N, C, H, W), y (N,) to (N, C + classes, H, W): ones in the map of the class, zeros in the others."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.classes = classes
+
+    def forward(self, x: Tensor, y: Tensor | None) -> Tensor:
+        assert y is not None
+        maps = one_hot(y, self.classes, x.dtype)[:, :, None, None]
+        return torch.cat([x, maps.expand(-1, -1, *x.shape[2:])], dim=1)
 
 
 class ClassNorm(BatchNorm):
@@ -68,7 +127,12 @@ class Projection(nn.Module):
 
     def forward(self, features: Tensor, y: Tensor | None) -> Tensor:
         assert y is not None
-        return torch.sum(features * self.embed(y), dim=1)
+        return projected(features, self.embed(y))
+
+
+def projected(features: Tensor, vectors: Tensor) -> Tensor:
+    """<features, vector> (N,) of each sample, both (N, F)."""
+    return torch.sum(features * vectors, dim=1)
 
 
 def own_logit(logits: Tensor, y: Tensor | None) -> Tensor:

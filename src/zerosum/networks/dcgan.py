@@ -1,8 +1,9 @@
 """DCGAN (Radford, Metz and Chintala 2015, arXiv 1511.06434) in the form that PyTorch's tutorial made common.
 
-Kernels are 4x4 instead of the paper's 5x5, and the widest map has 512 channels at 64 pixels instead of
-1024. At 64 pixels the networks are those of the tutorial; other sizes drop or add stages: the base is
-4x4 for 32 and 64 pixels and 7x7 for 28.
+Kernels are 4x4 instead of the paper's 5x5, and the widest map has 512 channels at 64 pixels instead of 1024. At 64
+pixels the networks are those of the tutorial; other sizes drop or add stages: the base is 4x4 for 32 and 64 pixels and
+7x7 for 28. The papers have no classes; where the recipe takes them, G has the class beside z and D as maps beside the
+image.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from zerosum.errors import UserError
 from zerosum.networks import NETWORKS
+from zerosum.networks.conditioning import ClassMaps, way_of, with_class
 from zerosum.networks.convolution import Conv2d, ConvTranspose2d
 from zerosum.networks.layers import BatchNorm, dcgan_init, output_activation, require_images
 from zerosum.types import Domain
@@ -30,17 +32,22 @@ def pyramid(size: int) -> tuple[int, int]:
 
 @NETWORKS.register("dcgan-generator")
 class DcganGenerator(nn.Module):
-    """z (N, z_dim) to images (N, C, H, H) in the domain's range; `width` is that of the last hidden map."""
+    """z (N, z_dim), with classes y (N,), to images (N, C, H, H) in the domain's range.
 
-    def __init__(self, domain: Domain, *, z_dim: int = 100, width: int = 64) -> None:
+    `width` is that of the last hidden map. A class is a vector as long as z, or one-hot (`conditioning`).
+    """
+
+    def __init__(self, domain: Domain, *, z_dim: int = 100, width: int = 64, conditioning: str = "embedding") -> None:
         super().__init__()
         require_images(domain, "dcgan-generator")
         base, stages = pyramid(domain.size)
-        self.z_dim = z_dim
+        way = way_of(conditioning, ("concatenation", "embedding"), domain.classes)
+        self.z_dim, self.given = z_dim, with_class(z_dim, domain.classes, way)
+        inputs = z_dim if self.given is None else self.given.outputs
         channels = width * 2 ** (stages - 1)
         layers: list[nn.Module] = [
-            nn.Unflatten(1, (z_dim, 1, 1)),
-            ConvTranspose2d(z_dim, channels, base, bias=False),
+            nn.Unflatten(1, (inputs, 1, 1)),
+            ConvTranspose2d(inputs, channels, base, bias=False),
         ]
         for _ in range(stages - 1):
             layers += [BatchNorm(channels), nn.ReLU()]
@@ -51,7 +58,7 @@ class DcganGenerator(nn.Module):
         dcgan_init(self)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        images: Tensor = self.layers(z)
+        images: Tensor = self.layers(z if self.given is None else self.given(z, y))
         return images
 
 
@@ -65,7 +72,7 @@ def _norm(kind: str, channels: int) -> list[nn.Module]:
 
 @NETWORKS.register("dcgan-discriminator")
 class DcganDiscriminator(nn.Module):
-    """Images (N, C, H, H) to logits (N,).
+    """Images (N, C, H, H), with classes y (N,), to logits (N,).
 
     `norm` follows every hidden convolution but the first: "batch", "layer" (over channels and pixels, as
     in 1704.00028), or "none", which gives those convolutions the biases that a norm makes needless.
@@ -75,8 +82,9 @@ class DcganDiscriminator(nn.Module):
         super().__init__()
         require_images(domain, "dcgan-discriminator")
         base, stages = pyramid(domain.size)
+        self.maps = None if domain.classes is None else ClassMaps(domain.classes)
         layers: list[nn.Module] = [
-            Conv2d(domain.channels, width, 4, 2, 1, bias=False),
+            Conv2d(domain.channels + (domain.classes or 0), width, 4, 2, 1, bias=False),
             nn.LeakyReLU(0.2),
         ]
         channels = width
@@ -88,5 +96,5 @@ class DcganDiscriminator(nn.Module):
         dcgan_init(self)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        logits: Tensor = self.layers(x)
+        logits: Tensor = self.layers(x if self.maps is None else self.maps(x, y))
         return logits.flatten()

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
-from zerosum.networks.conditioning import ClassEmbedding
+from zerosum.networks.conditioning import ClassEmbedding, projected
 from zerosum.networks.convolution import Conv2d, ConvTranspose2d
 from zerosum.networks.layers import BatchNorm, Flatten, output_activation, require_images, to_maps
 from zerosum.networks.product import Linear
@@ -77,7 +77,7 @@ class QuickDiscriminator(nn.Module):
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         features = self.layers(x)
         logits: Tensor = self.end(features).squeeze(1)
-        if self.embed is not None:
-            assert y is not None
-            logits = logits + (features * self.embed(y)).sum(dim=1)
-        return logits
+        if self.embed is None:
+            return logits
+        assert y is not None
+        return logits + projected(features, self.embed(y))

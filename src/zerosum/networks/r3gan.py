@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
-from zerosum.networks.conditioning import ClassEmbedding
+from zerosum.networks.conditioning import ClassEmbedding, projected
 from zerosum.networks.convolution import Conv2d
 from zerosum.networks.equalized import leaky
 from zerosum.networks.growing import first_side, maps_of
@@ -139,4 +139,4 @@ class R3ganDiscriminator(nn.Module):
         if self.embed is None:
             return found.squeeze(1)
         assert y is not None
-        return torch.sum(found * self.embed(y), dim=1)
+        return projected(found, self.embed(y))

@@ -1,9 +1,10 @@
 """Residual blocks of GANs, and the two networks that SNGAN, SAGAN and their descendants are made of.
 
 Blocks as in Miyato et al. 2018 (arXiv 1802.05957, figures 8 and 9), classes by conditional batch norm in G and by
-projection in D (Miyato and Koyama 2018, 1802.05637), self-attention after Zhang et al. 2018 (1805.08318). Upsampling is
-to the nearest neighbour, downsampling the mean of 2x2 pixels. Kernels are Glorot-uniform, those of the 3x3 convolutions
-in a block with a gain of the square root of 2, as in the authors' code.
+projection in D (Miyato and Koyama 2018, 1802.05637) unless the recipe chooses otherwise (`conditioning`),
+self-attention after Zhang et al. 2018 (1805.08318). Upsampling is to the nearest neighbour, downsampling the mean of
+2x2 pixels. Kernels are Glorot-uniform, those of the 3x3 convolutions in a block with a gain of the square root of 2, as
+in the authors' code.
 """
 
 from __future__ import annotations
@@ -16,7 +17,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zerosum.networks.conditioning import ClassNorm, Projection
+from zerosum.networks.conditioning import (
+    IN_D,
+    IN_G,
+    ClassMaps,
+    ClassNorm,
+    Projection,
+    own_logit,
+    way_of,
+    with_class,
+)
 from zerosum.networks.convolution import Conv2d
 from zerosum.networks.layers import BatchNorm, output_activation, require_images, to_maps
 from zerosum.networks.product import Linear
@@ -164,22 +174,33 @@ def to_image(channels: int, domain: Domain, wrap: Wrap) -> nn.Sequential:
 class ResnetGenerator(nn.Module):
     """z (N, z_dim), y (N,) to images: a linear map to a small grid, a block per doubling, and one 3x3 convolution."""
 
-    def __init__(self, domain: Domain, *, z_dim: int, width: int, attention: bool, wrap: Wrap, name: str) -> None:
+    def __init__(
+        self,
+        domain: Domain,
+        *,
+        z_dim: int,
+        width: int,
+        attention: bool,
+        wrap: Wrap,
+        name: str,
+        conditioning: str = "batch-norm",
+    ) -> None:
         super().__init__()
         require_images(domain, name, SIZES)
-        shape = SHAPES[domain.size]
-        self.z_dim = z_dim
+        shape, way = SHAPES[domain.size], way_of(conditioning, IN_G, domain.classes)
+        self.z_dim, self.given = z_dim, with_class(z_dim, domain.classes, way)
+        inputs = z_dim if self.given is None else self.given.outputs
         self.grid = (shape.start * width, shape.grid, shape.grid)
-        self.start = wrap(glorot(Linear(z_dim, math.prod(self.grid))))
+        self.start = wrap(glorot(Linear(inputs, math.prod(self.grid))))
 
         def norm(features: int) -> nn.Module:
-            return ClassNorm(features, domain.classes)
+            return ClassNorm(features, domain.classes if way == "batch-norm" else None)
 
         self.blocks = up_blocks(shape, width, norm, wrap, attention=attention)
         self.end = to_image(shape.up[-1] * width, domain, wrap)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        x = to_maps(self.start(z), self.grid)
+        x = to_maps(self.start(z if self.given is None else self.given(z, y)), self.grid)
         for block in self.blocks:
             x = block(x, y) if isinstance(block, UpBlock) else block(x)
         images: Tensor = self.end(x)
@@ -190,12 +211,21 @@ class ResnetDiscriminator(nn.Module):
     """Images, y (N,) to logits (N,): spectrally normalized blocks, the sum over pixels, a linear map, a projection."""
 
     def __init__(
-        self, domain: Domain, *, width: int, attention: bool, name: str, shapes: Mapping[int, Shape] = SHAPES
+        self,
+        domain: Domain,
+        *,
+        width: int,
+        attention: bool,
+        name: str,
+        shapes: Mapping[int, Shape] = SHAPES,
+        conditioning: str = "projection",
     ) -> None:
         super().__init__()
         require_images(domain, name, tuple(shapes))
-        shape = shapes[domain.size]
-        channels, size = domain.channels, domain.size
+        shape, classes = shapes[domain.size], domain.classes or 0
+        way = way_of(conditioning, IN_D, domain.classes)
+        self.maps = ClassMaps(classes) if way == "concatenation" else None
+        channels, size = domain.channels + (0 if self.maps is None else classes), domain.size
         blocks: list[nn.Module] = []
         for index, times in enumerate(shape.down):
             halves = index < shape.halves
@@ -204,10 +234,10 @@ class ResnetDiscriminator(nn.Module):
             if attention and halves and size == shape.attended:
                 blocks.append(SelfAttention(channels, spectral_norm))
         self.blocks = nn.Sequential(*blocks, nn.ReLU())
-        self.end = spectral_norm(glorot(Linear(channels, 1)))
-        self.projection = None if domain.classes is None else Projection(channels, domain.classes, spectral_norm)
+        self.end = spectral_norm(glorot(Linear(channels, classes if way == "own-logit" else 1)))
+        self.projection = Projection(channels, classes, spectral_norm) if way == "projection" else None
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        features = self.blocks(x).sum((2, 3))
-        logits: Tensor = self.end(features).squeeze(1)
+        features = self.blocks(x if self.maps is None else self.maps(x, y)).sum((2, 3))
+        logits = own_logit(self.end(features), y)
         return logits if self.projection is None else logits + self.projection(features, y)

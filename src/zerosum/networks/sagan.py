@@ -15,13 +15,21 @@ from zerosum.types import Domain
 class SaganGenerator(ResnetGenerator):
     """z (N, z_dim), y (N,) to images."""
 
-    def __init__(self, domain: Domain, *, z_dim: int = 128, width: int = 64) -> None:
-        super().__init__(domain, z_dim=z_dim, width=width, attention=True, wrap=spectral_norm, name="sagan-generator")
+    def __init__(self, domain: Domain, *, z_dim: int = 128, width: int = 64, conditioning: str = "batch-norm") -> None:
+        super().__init__(
+            domain,
+            z_dim=z_dim,
+            width=width,
+            attention=True,
+            wrap=spectral_norm,
+            name="sagan-generator",
+            conditioning=conditioning,
+        )
 
 
 @NETWORKS.register("sagan-discriminator")
 class SaganDiscriminator(ResnetDiscriminator):
     """Images, y (N,) to logits (N,)."""
 
-    def __init__(self, domain: Domain, *, width: int = 64) -> None:
-        super().__init__(domain, width=width, attention=True, name="sagan-discriminator")
+    def __init__(self, domain: Domain, *, width: int = 64, conditioning: str = "projection") -> None:
+        super().__init__(domain, width=width, attention=True, name="sagan-discriminator", conditioning=conditioning)

@@ -15,13 +15,21 @@ from zerosum.types import Domain
 class SnganGenerator(ResnetGenerator):
     """z (N, z_dim), y (N,) to images; `width` 64 gives 256 channels at 32 pixels."""
 
-    def __init__(self, domain: Domain, *, z_dim: int = 128, width: int = 64) -> None:
-        super().__init__(domain, z_dim=z_dim, width=width, attention=False, wrap=as_it_is, name="sngan-generator")
+    def __init__(self, domain: Domain, *, z_dim: int = 128, width: int = 64, conditioning: str = "batch-norm") -> None:
+        super().__init__(
+            domain,
+            z_dim=z_dim,
+            width=width,
+            attention=False,
+            wrap=as_it_is,
+            name="sngan-generator",
+            conditioning=conditioning,
+        )
 
 
 @NETWORKS.register("sngan-discriminator")
 class SnganDiscriminator(ResnetDiscriminator):
     """Images, y (N,) to logits (N,); `width` 64 gives 128 channels at 32 pixels."""
 
-    def __init__(self, domain: Domain, *, width: int = 64) -> None:
-        super().__init__(domain, width=width, attention=False, name="sngan-discriminator")
+    def __init__(self, domain: Domain, *, width: int = 64, conditioning: str = "projection") -> None:
+        super().__init__(domain, width=width, attention=False, name="sngan-discriminator", conditioning=conditioning)

@@ -12,6 +12,8 @@ RECIPE = Recipe(
         "2e-4 with (0.5, 0.999), batch 100, dropout of 0.5 in D, weights from N(0, 0.02).",
         "The linear layer's 384 is read as 384 maps on the first grid, from which three doublings lead to 32 pixels.",
         "Chosen: 100 epochs; the paper's number is not given for every data set.",
+        "A width is one player's: a plain CPU draws good digits in ten minutes of one core by `--set G.width=32 --set "
+        "D.width=8 --batch 32 --lr 5e-4`.",
     ),
     data="mnist",
     sizes=(28, 32, 64),

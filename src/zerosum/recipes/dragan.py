@@ -16,7 +16,12 @@ RECIPE = Recipe(
     data="mnist",
     sizes=(28, 32, 64),
     players={
-        "G": Player(network="dcgan-generator", args={"z_dim": 100, "width": 64}, lr=1e-4, betas=(0.5, 0.9)),
+        "G": Player(
+            network="dcgan-generator",
+            args={"z_dim": 100, "width": 64, "conditioning": "embedding"},
+            lr=1e-4,
+            betas=(0.5, 0.9),
+        ),
         "D": Player(network="dcgan-discriminator", args={"width": 64, "norm": "none"}, lr=1e-4, betas=(0.5, 0.9)),
     },
     game=AdversarialRules(gp=10.0, gp_at="around-real", view="two-batches", fakes="fresh"),

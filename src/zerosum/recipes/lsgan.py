@@ -16,7 +16,12 @@ RECIPE = Recipe(
     data="mnist",
     sizes=(28, 32, 64),
     players={
-        "G": Player(network="dcgan-generator", args={"z_dim": 100, "width": 64}, lr=2e-4, betas=(0.5, 0.999)),
+        "G": Player(
+            network="dcgan-generator",
+            args={"z_dim": 100, "width": 64, "conditioning": "embedding"},
+            lr=2e-4,
+            betas=(0.5, 0.999),
+        ),
         "D": Player(network="dcgan-discriminator", args={"width": 64, "norm": "batch"}, lr=2e-4, betas=(0.5, 0.999)),
     },
     game=AdversarialRules(loss="least-squares", labels=(0.0, 1.0, 1.0), view="two-batches", fakes="fresh"),

@@ -18,8 +18,15 @@ RECIPE = Recipe(
     sizes=(28, 32, 48, 64, 128),
     classes="optional",
     players={
-        "G": Player(network="sagan-generator", args={"z_dim": 128, "width": 64}, lr=1e-4, betas=(0.0, 0.9)),
-        "D": Player(network="sagan-discriminator", args={"width": 64}, lr=4e-4, betas=(0.0, 0.9)),
+        "G": Player(
+            network="sagan-generator",
+            args={"z_dim": 128, "width": 64, "conditioning": "batch-norm"},
+            lr=1e-4,
+            betas=(0.0, 0.9),
+        ),
+        "D": Player(
+            network="sagan-discriminator", args={"width": 64, "conditioning": "projection"}, lr=4e-4, betas=(0.0, 0.9)
+        ),
     },
     game=AdversarialRules(loss="hinge", view="two-batches", fakes="fresh"),
     batch=256,

@@ -16,8 +16,15 @@ RECIPE = Recipe(
     sizes=(28, 32, 48, 64, 128),
     classes="optional",
     players={
-        "G": Player(network="sngan-generator", args={"z_dim": 128, "width": 64}, lr=2e-4, betas=(0.0, 0.9)),
-        "D": Player(network="sngan-discriminator", args={"width": 64}, lr=2e-4, betas=(0.0, 0.9)),
+        "G": Player(
+            network="sngan-generator",
+            args={"z_dim": 128, "width": 64, "conditioning": "batch-norm"},
+            lr=2e-4,
+            betas=(0.0, 0.9),
+        ),
+        "D": Player(
+            network="sngan-discriminator", args={"width": 64, "conditioning": "projection"}, lr=2e-4, betas=(0.0, 0.9)
+        ),
     },
     game=AdversarialRules(loss="hinge", n_critic=5, view="two-batches", fakes="fresh"),
     batch=64,

@@ -12,8 +12,9 @@ RECIPE = Recipe(
         "batch 32, average of G over 10,000 images. Rates are the paper's 2e-3 with (0, 0.99), each corrected for its "
         "interval k by k / (k + 1).",
         "Lazy terms are part of the turn's own step, where the authors' code takes a step of its own for them.",
-        "R1's weight is for 1024 pixels; small images want less, as in `--set r1=0.1`. A plain CPU wants it narrower: "
-        "`--set width=64`.",
+        "R1's weight is for 1024 pixels; small images want less, as in `--set r1=0.1`. A plain CPU wants it narrower, "
+        "`--set width=16 --set depth=2`, and without path lengths in small batches, `--set path_weight=0 --batch 16`.",
+        "In so short a run each class falls to nearly one image: `--set classes=ignored --set r1=1` draws varied ones.",
     ),
     data="mnist",
     sizes=(28, 32, 64, 128, 256, 512, 1024),

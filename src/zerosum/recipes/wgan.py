@@ -17,7 +17,12 @@ RECIPE = Recipe(
     data="mnist",
     sizes=(28, 32, 64),
     players={
-        "G": Player(network="dcgan-generator", args={"z_dim": 100, "width": 64}, optimizer="rmsprop", lr=5e-5),
+        "G": Player(
+            network="dcgan-generator",
+            args={"z_dim": 100, "width": 64, "conditioning": "embedding"},
+            optimizer="rmsprop",
+            lr=5e-5,
+        ),
         "D": Player(
             network="dcgan-discriminator",
             args={"width": 64, "norm": "batch"},

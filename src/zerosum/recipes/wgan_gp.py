@@ -17,7 +17,12 @@ RECIPE = Recipe(
     data="mnist",
     sizes=(28, 32, 64),
     players={
-        "G": Player(network="dcgan-generator", args={"z_dim": 100, "width": 64}, lr=1e-4, betas=(0.0, 0.9)),
+        "G": Player(
+            network="dcgan-generator",
+            args={"z_dim": 100, "width": 64, "conditioning": "embedding"},
+            lr=1e-4,
+            betas=(0.0, 0.9),
+        ),
         "D": Player(network="dcgan-discriminator", args={"width": 64, "norm": "none"}, lr=1e-4, betas=(0.0, 0.9)),
     },
     game=AdversarialRules(loss="wasserstein", n_critic=5, gp=10.0, view="two-batches", fakes="fresh"),
