@@ -111,6 +111,17 @@ def test_what_is_named_twice_happens_at_all_with_the_probability_of_one() -> Non
     assert float(mirrored) == pytest.approx(2 * once * (1 - once), abs=0.01)
 
 
+def test_images_of_another_range_are_changed_by_as_large_a_part_of_it() -> None:
+    torch.manual_seed(5)
+    policy = tuple(OPERATIONS)
+    x, uniform = torch.rand(16, 3, 8, 8, dtype=torch.float64) * 2 - 1, torch.rand(16, numbers(policy))
+    expected = augment(x, policy, uniform)
+    torch.testing.assert_close(augment((x + 1) / 2, policy, uniform, value_range=(0.0, 1.0)), (expected + 1) / 2)
+    half = torch.full((1, 1, 4, 4), 0.5)
+    lighter = augment(half, ("brightness",), torch.tensor([[0.0, 0.9]]), value_range=(0.0, 1.0))
+    assert (lighter - half).max() == pytest.approx((apply("brightness", half, 0.9) - half).max().item() / 2)
+
+
 def test_a_policy_has_a_name_and_a_run_says_what_it_stands_for() -> None:
     told = recipe("quick").override({"augment": ["ada"], "ada_target": 0.6}).game
     assert told.augment.count("rotation") == 2

@@ -35,8 +35,10 @@ def test_k_follows_the_balance_of_the_errors_within_0_and_1() -> None:
     assert isinstance(game, Boundary)
     game.balance(torch.tensor(2.0), torch.tensor(0.4))
     assert game.k.item() == pytest.approx(0.06)
+    assert game.gauges() == pytest.approx({"k": 0.06, "convergence": 2.0 + 0.6})
     game.balance(torch.tensor(0.2), torch.tensor(0.5))
     assert game.k.item() == pytest.approx(0.02)
+    assert game.convergence.item() == pytest.approx(0.2 + 0.4)
     game.balance(torch.tensor(0.0), torch.tensor(9.0))
     assert game.k.item() == 0.0
     game.balance(torch.tensor(100.0), torch.tensor(0.0))
@@ -75,7 +77,8 @@ def test_k_is_resumed_exactly(tmp_path: Path) -> None:
     assert isinstance(whole, zerosum.Run)
     more = zerosum.resume(half.path, steps=5)
     assert isinstance(more, zerosum.Run)
-    assert torch.equal(whole.state()["game"]["k"], more.state()["game"]["k"])
+    for name in ("k", "convergence"):
+        assert torch.equal(whole.state()["game"][name], more.state()["game"][name])
     for name, value in whole.state()["weights"]["D"].items():
         assert torch.equal(value, more.state()["weights"]["D"][name])
 

@@ -100,6 +100,17 @@ def test_d_is_shown_real_images_with_another_caption_as_fakes_and_g_pays_for_its
     assert values(g_terms) == pytest.approx({"G/adv": 0.5 * sum((one - 1) ** 2 for one in fake) / 2, "G/kl": 3.0})
 
 
+def test_another_caption_that_is_by_chance_the_same_is_not_held_against_the_image(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Dealt, "labels", lambda self, count: torch.tensor([[1, 5], [1, 5]]))
+    game = game_of(stage=1, mismatch=0.25)
+    (_, d_terms), _ = played(game)[0]
+    # As above, but the first image's other caption is its own.
+    fake_part = 0.75 * 1.5**2 / 2 + 0.25 * 1.5**2 / 2
+    assert values(d_terms) == pytest.approx({"D/adv": 0.5 * ((0.5**2 + 2**2) / 2 + fake_part)})
+
+
 def test_without_a_mismatch_it_is_the_plain_conditional_game() -> None:
     game = game_of(stage=1, mismatch=0.0)
     terms = dict(played(game)[0])

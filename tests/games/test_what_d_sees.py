@@ -35,7 +35,8 @@ def test_d_sees_only_augmented_images(monkeypatch: pytest.MonkeyPatch) -> None:
     run = training(augment=DIFFAUG, penalty_every=1)
     painted = []
 
-    def paint(x: torch.Tensor, policy: Any, uniform: torch.Tensor, p: Any) -> torch.Tensor:
+    def paint(x: torch.Tensor, policy: Any, uniform: torch.Tensor, p: Any, *, value_range: Any) -> torch.Tensor:
+        assert value_range == (-1.0, 1.0)
         assert uniform.shape == (8, 10)  # 3 + 2 + 2 numbers and one more for each of the three
         return torch.cat([torch.full_like(x[:, :, :1], 7.0), x[:, :, 1:]], dim=2)
 
@@ -44,6 +45,19 @@ def test_d_sees_only_augmented_images(monkeypatch: pytest.MonkeyPatch) -> None:
     run.take_step(observe=False)
     assert len(painted) >= 3
     assert all((row == 7).all() for row in painted)
+
+
+def test_images_between_0_and_1_are_augmented_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, ranges = training("infogan", augment=("brightness",), width=4), []
+
+    def look(x: torch.Tensor, *rest: Any, value_range: Any) -> torch.Tensor:
+        ranges.append(value_range)
+        return x
+
+    monkeypatch.setattr(adversarial, "augment", look)
+    run.take_step(observe=False)
+    assert ranges
+    assert set(ranges) == {(0.0, 1.0)}
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,7 @@ def assemble(recipe: Recipe, dataset: Dataset, engine: Engine, plan: Plan) -> Tr
         _check_memory(recipe, domain, max(leg.recipe.batch for leg in plan.legs) // engine.world)
     networks = {name: engine.place(network) for name, network in build_networks(recipe, domain).items()}
     game = GAMES[recipe.game.kind](networks, plan.legs[0].recipe.game)
+    game.value_range = recipe.value_range
     for name in {leg.recipe.game.features for leg in plan.legs} - {None}:
         game.features = maps_by(str(name), dataset, domain)
     if recipe.game.recognises:

@@ -51,11 +51,22 @@ def numbers(policy: Sequence[str]) -> int:
     return sum(OPERATIONS[name].count + 1 for name in policy)
 
 
-def augment(x: Tensor, policy: Sequence[str], uniform: Tensor, p: Tensor | float = 1.0) -> Tensor:
+def augment(
+    x: Tensor,
+    policy: Sequence[str],
+    uniform: Tensor,
+    p: Tensor | float = 1.0,
+    *,
+    value_range: tuple[float, float] = (-1.0, 1.0),
+) -> Tensor:
     """x (N, C, H, W) after the operations of a policy, in their order; uniform: (N, numbers(policy)) in [0, 1).
 
-    One that is named twice, as ADA's rotation before and after stretching, happens at all with probability p.
+    One that is named twice, as ADA's rotation before and after stretching, happens at all with probability p. The
+    operations are those of the papers, whose images lie in [-1, 1]: others are led there and back.
     """
+    low, half = value_range[0], (value_range[1] - value_range[0]) / 2
+    if value_range != (-1.0, 1.0):
+        return augment((x - low) / half - 1, policy, uniform, p) * half + (low + half)
     start = 0
     for name in policy:
         operation = OPERATIONS[name]

@@ -235,7 +235,7 @@ class Table:
             return side
         uniform = torch.stack([self.draws.uniform(count) for _ in range(numbers(policy))], dim=1)
         p = self.game.adaptive.on(side.x.device) if self.rules.ada_target else self.rules.augment_p
-        return Batch(augment(side.x, policy, uniform, p), side.y)
+        return Batch(augment(side.x, policy, uniform, p, value_range=self.game.value_range), side.y)
 
     @torch.no_grad()
     def adapt(self, real_logits: Tensor, fake_logits: Tensor) -> None:

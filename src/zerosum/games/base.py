@@ -75,6 +75,7 @@ class Game(ABC):
 
     features: Callable[[Tensor], Tensor] | None = None  # maps of images, where the rules ask for a feature network
     beside: tuple[str, ...] = ()  # players whose networks a run is used by, together with the generator's
+    value_range = (-1.0, 1.0)  # of the images that are played with
 
     def __init__(self, networks: Mapping[str, nn.Module], rules: Rules) -> None:
         self.networks = dict(networks)

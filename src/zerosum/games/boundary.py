@@ -2,6 +2,7 @@
 
 D's logit is minus its error L. D descends L(x) - k L(G(z)), G descends L(G(z)), and k follows, section 3.4:
 k <- k + lambda (gamma L(x) - L(G(z))), from 0 and within [0, 1]: gamma is how much better D may know the real images.
+The paper's measure of convergence, section 3.4.1, is L(x) + |gamma L(x) - L(G(z))|.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ class Boundary(Adversarial):
     def __init__(self, networks: Mapping[str, Any], rules: BoundaryRules) -> None:
         super().__init__(networks, rules)
         self.k = torch.zeros(())
+        self.convergence = torch.zeros(())
 
     def retell(self, rules: BoundaryRules) -> None:  # type: ignore[override]  # this game's rules are these
         super().retell(rules)
@@ -42,19 +44,23 @@ class Boundary(Adversarial):
         return
 
     def state_dict(self) -> dict[str, Any]:
-        return {**super().state_dict(), "k": self.k}
+        return {**super().state_dict(), "k": self.k, "convergence": self.convergence}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         super().load_state_dict(state)
-        self.k = state["k"]
+        self.k, self.convergence = state["k"], state.get("convergence", self.convergence)  # none before it was kept
+
+    def gauges(self) -> dict[str, float]:
+        return {**super().gauges(), "k": float(self.k), "convergence": float(self.convergence)}
 
     def table(self, batch: int, draws: Draws, observe: bool) -> Table:
         return BoundaryTable(self, batch, draws, observe)
 
     @torch.no_grad()
     def balance(self, real_error: Tensor, fake_error: Tensor) -> None:
-        """Let k follow the mean errors of a turn of D."""
-        off = mean_over_ranks(self.rules.gamma * real_error - fake_error)
+        """Let k follow the mean errors of a turn of D, and say how far both have come."""
+        real, off = mean_over_ranks(torch.stack([real_error, self.rules.gamma * real_error - fake_error])).unbind()
+        self.convergence = real + off.abs()
         self.k = (self.k.to(off.device) + self.rules.k_rate * off).clamp(0, 1)
 
 

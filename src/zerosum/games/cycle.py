@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.games import GAMES
-from zerosum.games.base import Draws, Game, Move, Shown, Terms, Turn
+from zerosum.games.base import Draws, Game, Move, Shown, Terms, Turn, evaluated
 from zerosum.games.pool import Pool
 from zerosum.games.rules import CycleRules
 from zerosum.games.verdict import before_update, verdict
@@ -102,8 +102,9 @@ class Cycle(Game):
 
     @torch.no_grad()
     def seen_after(self, made: dict[int, Tensor]) -> Terms:
-        """What the judges say of the same round's images after it."""
-        logits = torch.cat([self.judges[domain](made[domain].detach()).flatten() for domain in BOTH])
+        """What the judges say of the same round's images after it; looking on changes nothing in them."""
+        with evaluated(self.networks["D"]):
+            logits = torch.cat([self.judges[domain](made[domain].detach()).flatten() for domain in BOTH])
         return {"d_fake_after": self.loss.shown(logits, logits).mean()}
 
 

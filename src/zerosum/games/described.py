@@ -82,8 +82,9 @@ class Described(Game):
             yield from (Turn(player=player, moves=partial(self.meet, player, x, y)) for player in ("D", "G"))
             return
         other, z = draws.labels(batch), draws.noise(batch)
+        assert other is not None
         with torch.no_grad():
-            embedded, wrong = self.G.read(y), self.G.read(other)
+            embedded, wrong = self.G.read(y), (self.G.read(other), y.ne(other).any(1))
         fake, divergence = self.G.drawn(z, embedded)  # before any network is frozen, so that G's turn has its graph
         yield Turn(player="D", moves=partial(self.play_d, x, fake.detach(), embedded, wrong, observe))
         yield Turn(player="G", moves=partial(self.play_g, fake, divergence, embedded, observe))
@@ -94,13 +95,17 @@ class Described(Game):
         loss = joint_loss(seen, read, alike(all_rows(y)), self.rules.margin)
         yield Move(terms={f"{player}/meet": loss})
 
-    def play_d(self, x: Tensor, fake: Tensor, embedded: Tensor, wrong: Tensor, observe: bool) -> Iterator[Move]:
+    def play_d(
+        self, x: Tensor, fake: Tensor, embedded: Tensor, wrong: tuple[Tensor, Tensor], observe: bool
+    ) -> Iterator[Move]:
+        """wrong: captions of others (N, E), and which of them are not by chance the image's own (N,)."""
         rules, share = self.rules, self.rules.mismatch
         real_logits, fake_logits = self.D(x, embedded), self.D(fake, embedded)
         real, drawn = self.loss.d_terms(real_logits, fake_logits, rules)
         fake_part = (1 - share) * drawn.mean()
         if share:
-            fake_part = fake_part + share * self.loss.d_fake(self.D(x, wrong), rules).mean()
+            others, apart = wrong
+            fake_part = fake_part + share * (self.loss.d_fake(self.D(x, others), rules) * apart).mean()
         seen: Terms = {}
         if observe:
             with torch.no_grad():
