@@ -51,6 +51,32 @@ def probes(dataset: Dataset, function: Callable[[Tensor, Tensor], Tensor]) -> di
     return Exam(task_of(dataset, 64), domain, dataset).of_generator(Told(function))[1]
 
 
+def test_images_are_led_into_all_other_domains_and_back_into_their_own(dyed: Dataset) -> None:
+    parts = {
+        name: replace(split, labels=np.arange(len(split)) % 3)
+        for name, split in (("train", dyed.train), ("held_out", dyed.held_out))
+    }
+    three = replace(dyed, classes=("a", "b", "c"), **parts)
+    task, asked = task_of(three, 12), []
+    assert task.own is not None
+    assert task.labels is not None
+    assert {(int(a), int(b)) for a, b in zip(task.own, task.labels, strict=True)} == {
+        (a, b) for a in range(3) for b in range(3) if a != b
+    }
+    domain = Domain(shape=(3, 28, 28), classes=3, source=(3, 28, 28))
+
+    def look(x: Tensor, y: Tensor) -> Tensor:
+        asked.append(y.numpy().copy())
+        return x
+
+    Exam(task, domain, three).of_generator(Told(look))
+    there, back, again, other = asked
+    assert (there == task.labels).all()
+    assert (back == task.own).all()
+    assert (again == task.own).all()
+    assert ((other != task.labels) & (other != task.own)).all()
+
+
 def grey(x: Tensor) -> Tensor:
     return x.mean(dim=1, keepdim=True).expand_as(x)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,30 @@ def test_a_missing_partner_and_unequal_halves_are_refused_by_name(tmp_path: Path
         open_dataset(f"pairs:{write(tmp_path / 'odd', odd)}")
     with pytest.raises(UserError, match="16x16 pixels are no two equal halves"):
         open_dataset(f"pairs:{write(tmp_path / 'square', {'a.png': png(plain(1)), 'b.png': png(plain(2))})}")
+
+
+def test_halves_of_other_shapes_and_two_of_one_name_are_refused_by_name(tmp_path: Path) -> None:
+    tall = np.zeros((32, 16, 3), np.uint8)
+    pairs = {"A/1.png": png(plain(1)), "B/1.png": png(plain(2, 48)), "A/2.png": png(plain(3)), "B/2.png": png(tall)}
+    with pytest.raises(UserError, match="2 is no pair: 16x16 and 16x32 pixels are no two halves of one shape"):
+        open_dataset(f"pairs:{write(tmp_path / 'shapes', pairs)}", size=16)
+    twice = {"A/1.png": png(plain(1)), "A/1.jpg": png(plain(2)), "B/1.png": png(plain(3))}
+    with pytest.raises(UserError, match=r"A/1\.jpg and A/1\.png have one name") as refusal:
+        open_dataset(f"pairs:{write(tmp_path / 'names', twice)}", size=16)
+    assert "\n" not in str(refusal.value)
+    rounded = {"A/1.png": png(np.zeros((25, 51, 3), np.uint8)), "B/1.png": png(np.zeros((50, 101, 3), np.uint8))}
+    more = {f"{side}/{k}.png": png(plain(k)) for side in "AB" for k in range(2, 8)}
+    assert len(open_dataset(f"pairs:{write(tmp_path / 'rounded', rounded | more)}", size=16).train) > 0
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip", "folder"])
+def test_a_domain_that_is_empty_in_an_archive_is_named_as_one_in_a_folder(tmp_path: Path, kind: str) -> None:
+    files = {f"all/{name}/{k}.png": png(plain(10 * k)) for name in ("cats", "dogs") for k in range(6)}
+    root = write(tmp_path / "p", files)
+    (root / "all" / "mice").mkdir()
+    path = root if kind == "folder" else Path(shutil.make_archive(str(tmp_path / "packed"), kind, root))
+    with pytest.raises(UserError, match=r"domain 'mice' of .* has no image that can be read: add some"):
+        open_dataset(f"domains:{path}")
 
 
 def test_names_without_two_sides_are_single_files() -> None:

@@ -112,6 +112,17 @@ def test_check_of_what_can_not_be_opened_is_one_line(tmp_path: Path) -> None:
         check(str(tmp_path / "absent"))
 
 
+def test_check_names_what_can_not_be_read_in_other_layouts_too(tmp_path: Path, picture: Callable[..., bytes]) -> None:
+    for domain in ("cats", "dogs"):
+        (tmp_path / domain).mkdir()
+        for number in range(12):
+            (tmp_path / domain / f"{number}.png").write_bytes(picture(number))
+    (tmp_path / "dogs" / "broken.png").write_bytes(b"no image")
+    found = check(f"domains:{tmp_path}")
+    assert [one["name"] for one in found["unreadable"]] == ["dogs/broken.png"]
+    assert not found["ok"]
+
+
 def test_check_reads_points_too() -> None:
     report = check("ring")
     assert (report["ok"], report["images"], report["classes"]) == (True, 100_000, None)

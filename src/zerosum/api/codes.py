@@ -31,11 +31,11 @@ def code_drawer(
 ) -> Callable[[nn.Module, int], Path]:
     """Draws input | in its own class | in every class, of the same held-out images, into samples/000500.png."""
     task, classes = task_of(dataset, recipe.grid), domain.classes
-    assert task.labels is not None
+    assert task.own is not None
     assert classes is not None
     assert recipe.game.recognises is not None
     recognise = vectors_by(recipe.game.recognises, dataset, domain)
-    own = (task.labels - 1) % classes
+    own = task.own
 
     def draw_grid(generator: nn.Module, step: int) -> Path:
         network, like = cast(Encoded, generator), next(generator.parameters())

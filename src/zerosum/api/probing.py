@@ -79,8 +79,11 @@ class Exam:
         fake = through(G, self.given, y)
         if y is None:
             return fake, {}
-        count = len(self.dataset.classes or ())
-        origin, other = (y - 1) % count, (y + 1) % count
+        assert self.task.own is not None
+        origin, count = self.task.own, len(self.dataset.classes or ())
+        other = (y + 1) % count
+        if count > 2:  # a third domain, neither of both
+            other = np.where(other == origin, (y + 2) % count, other)
         noise = torch.randn(fake.shape, generator=torch.Generator().manual_seed(SEED))
         low = self.value_range[0]
         disturbed = ((fake + SIGMA * self.unit * noise - low) / self.unit).round().clamp(0, 255) * self.unit + low

@@ -30,27 +30,30 @@ GROUPS = 2  # of input, output and target in a row of a grid
 
 @dataclass(frozen=True)
 class Task:
-    """Images to translate, the domain that each is led into, and its partner or any image of that domain."""
+    """Images to translate, the domain each is led into, its partner or any image of that domain, and its own domain."""
 
     given: Bytes
     labels: Labels | None
     target: Bytes
+    own: Labels | None = None
 
 
 def task_of(dataset: Dataset, count: int) -> Task:
-    """Up to `count` held-out images, of each domain in turn and led into the next; train's where none is held out."""
+    """Up to `count` held-out images, of each domain in turn and led into all others; train's where none is held out."""
     split = dataset.held_out if len(dataset.held_out) else dataset.train
     if split.partners is not None:
         rows = spread(len(split), count)
         return Task(np.asarray(split.partners[rows]), None, np.asarray(split.samples[rows]))
     assert dataset.classes is not None
-    each = -(-count // len(dataset.classes))
-    sets = [_of(split, dataset.train, number, each) for number in range(len(dataset.classes))]
-    places = [divmod(index, len(sets)) for index in range(min(count, len(sets) * max(map(len, sets))))]
-    given = np.stack([sets[domain][turn % len(sets[domain])] for turn, domain in places])
-    labels = np.array([(domain + 1) % len(sets) for _, domain in places], np.int64)
-    target = np.stack([sets[into][turn % len(sets[into])] for (turn, _), into in zip(places, labels, strict=True)])
-    return Task(given, labels, target)
+    domains = len(dataset.classes)
+    sets = [_of(split, dataset.train, number, -(-count // domains)) for number in range(domains)]
+    turn, own = np.divmod(np.arange(min(count, domains * max(map(len, sets)))), domains)
+    into = (own + 1 + turn % max(1, domains - 1)) % domains
+    given, target = (
+        np.stack([sets[domain][row % len(sets[domain])] for row, domain in zip(turn, of, strict=True)])
+        for of in (own, into)
+    )
+    return Task(given, into, target, own)
 
 
 def _of(split: Split, otherwise: Split, number: int, count: int) -> Bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from torch import Tensor
 
 from zerosum.api.codes import searcher
@@ -35,6 +36,7 @@ Bytes = npt.NDArray[np.uint8]
 NOTE = "translation.json"  # in the folder: what made it, so that a half-finished one can be gone on with
 Make = Callable[[Tensor, Tensor | None], Tensor]  # images, and the domains to lead them into -> images
 SMALLEST = 8  # pixels of a side
+MADE_OF = "zerosum:made-of"  # in each PNG: SHA-256 of what was translated
 
 
 @dataclass
@@ -53,15 +55,32 @@ class Translated:
             both = f"{self._names[target]} and {item.name}"
             raise UserError(f"{both} would become one file: rename one, or translate them into folders of their own")
         self._names[target] = item.name
+        digest = hashlib.sha256(item.data).hexdigest()
         if target.exists():
+            if made_of(target) not in (digest, None):
+                raise UserError(
+                    f"{target} was made of another image than {item.name}: remove it, or name another --out"
+                )
             self.kept += 1
             return
         with transforms.quiet():
             picture = make(item.data)
+        about = PngImagePlugin.PngInfo()
+        about.add_text(MADE_OF, digest)
         target.parent.mkdir(parents=True, exist_ok=True)
         with replacing(target) as partial:
-            picture.save(partial, format="PNG")
+            picture.save(partial, format="PNG", pnginfo=about)
         self.made += 1
+
+
+def made_of(target: Path) -> str | None:
+    """What a translation says that it was made of; None where it says nothing, or is no image."""
+    try:
+        with transforms.quiet(), Image.open(target) as image:
+            told = image.info.get(MADE_OF)
+            return None if told is None else str(told)
+    except (OSError, Image.DecompressionBombError):
+        return None
 
 
 def translate(
@@ -149,7 +168,7 @@ def laid_out(generator: Generator, reads: Layout, paths: Sequence[PathLike], see
             if given.shape[2] != generator.domain.source[0]:
                 maps = given.shape[2] - channels, generator.domain.source[0] - channels
                 raise UserError(f"{path} has {maps[0]} maps beside an image; this run was given {maps[1]}")
-            item = File(name, b"")
+            item = File(name, given.tobytes())
             done.take(done.out / f"{name}.png", item, partial(drawn_of, generator, given, seed))
 
 
@@ -187,7 +206,11 @@ def begin(out: Path, told: dict[str, Any]) -> None:
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file: name a folder for --out")
     if note.exists():
-        if json.loads(note.read_text()) != told:
+        try:
+            known = json.loads(note.read_text())
+        except (OSError, ValueError):
+            known = None
+        if known != told:
             raise UserError(f"{out} holds another translation: name another --out, or remove it")
         return
     if out.exists() and any(out.iterdir()):

@@ -14,6 +14,7 @@ from zerosum.api.tasks import Bytes, Task, made_of, task_of
 from zerosum.data import Dataset, open_dataset
 from zerosum.data.transforms import fit
 from zerosum.errors import UserError, nearest
+from zerosum.metrics.domains import domain_accuracy
 from zerosum.metrics.features import Extractor, Progress, extractor_for
 from zerosum.metrics.figures import Figure
 from zerosum.metrics.frechet import Moments, frechet_distance
@@ -24,8 +25,8 @@ from zerosum.metrics.swd import SlicedWasserstein
 
 PAIRED = ("l1", "psnr", "ssim", "ms-ssim")
 BY_NETWORK = ("perceptual", "fid")  # they ask a feature network, which may have to be trained first
-GROUPS = (*PAIRED, "perceptual", "cycle", "swd", "fid", "labels")
-USUAL = (*PAIRED, "cycle", "swd")  # labels asks for a palette
+GROUPS = (*PAIRED, "perceptual", "cycle", "domains", "swd", "fid", "labels")
+USUAL = (*PAIRED, "cycle", "swd")  # labels asks for a palette, domains trains a classifier
 
 
 def data_of(generator: Generator, against: str | None) -> Dataset:
@@ -65,9 +66,11 @@ def judge_translation(
     made = made_of(generator.network, task, generator.domain, seed)
     found = beside_partners(task, made, wanted, net)
     if task.labels is not None and "cycle" in wanted:
-        back = Task(made, (task.labels - 1) % len(dataset.classes or ()), made)
+        back = Task(made, task.own, made, task.labels)
         error = l1(made_of(generator.network, back, generator.domain, seed), task.given)
         found.append(Figure(name="cycle", value=error, better="lower", note="l1 after the way back"))
+    if task.labels is not None and "domains" in wanted:
+        found.append(by_classifier(dataset, task, made))
     found += beside_domains(dataset, task, made, wanted, net)
     if task.given.shape[1] < task.target.shape[1]:
         plain = fit(task.given, task.target.shape[1], task.target.shape[3], Image.Resampling.BICUBIC)
@@ -102,6 +105,19 @@ def beside_domains(
             note = f"{net.name}, {len(part):,} images"
             found.append(Figure(name=f"fid{name}", value=value, better="lower", note=note))
     return found
+
+
+def by_classifier(dataset: Dataset, task: Task, made: Bytes) -> Figure:
+    """How many images are of the domain that they were made for, by a classifier of the real ones."""
+    assert task.labels is not None
+    train, held_out = (
+        (np.asarray(split.samples[:]), np.asarray(split.labels)) for split in (dataset.train, dataset.held_out)
+    )
+    some = len(held_out[0]) > 0
+    found = domain_accuracy(train, held_out if some else train, (made, task.labels))
+    which = "held-out ones" if some else "ones that it learned from"
+    note = f"by a classifier of the real images, which is right about {found.real:.1%} of the {which}"
+    return Figure(name="domain-accuracy", value=found.made, better="higher", note=note)
 
 
 def label_figures(made: Bytes, target: Bytes) -> list[Figure]:

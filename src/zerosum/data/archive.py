@@ -23,6 +23,7 @@ from zerosum.data.dataset import Skipped
 from zerosum.errors import UserError
 
 MAX_BYTES = 256 * 2**20  # of one file
+MOST_FOLDERS = 1_000  # of an archive that names its folders, beyond which nobody asks which ones are empty
 MAX_RATIO = 100  # an image file hardly compresses; a bomb does, a thousandfold
 FREE_BYTES = 64 * 2**20  # below this the ratio says nothing
 
@@ -67,7 +68,7 @@ def read_files(path: Path) -> Iterator[File | Skipped]:
         raise UserError(
             f"can't open {shown(path)}: {_reason(error)}; expected a folder, tar or zip of images"
         ) from None
-    yield from _read_zip(path) if start.startswith(b"PK") else _read_tar(path, start)
+    yield from _files_of(_read_zip(path) if start.startswith(b"PK") else _read_tar(path, start))
 
 
 def stamp(path: Path) -> str:
@@ -204,6 +205,32 @@ def _bounded(name: str, file: IO[bytes], expected: int) -> File | Skipped:
 # Archives
 
 
+@dataclass(frozen=True)
+class _Folder:
+    """A folder that an archive names."""
+
+    name: str
+
+
+def _files_of(members: Iterator[File | Skipped | _Folder]) -> Iterator[File | Skipped]:
+    """The files of an archive, and its empty folders as `Skipped`, as those of a folder are."""
+    named: set[str] = set()
+    filled: set[str] = set()
+    for member in members:
+        name = member.name.rstrip("/")
+        above = name.rpartition("/")[0]
+        while above and above not in filled and len(filled) + len(named) < MOST_FOLDERS:
+            filled.add(above)
+            above = above.rpartition("/")[0]
+        if not isinstance(member, _Folder):
+            yield member
+        elif name != "." and len(filled) + len(named) < MOST_FOLDERS:
+            named.add(name)
+    if len(filled) + len(named) < MOST_FOLDERS:
+        for name in sorted(named - filled):
+            yield Skipped(name=f"{name}/", reason="an empty folder")
+
+
 def _refusal(name: str) -> str | None:
     """Why a member's name is not accepted. Nothing is unpacked; a name that aims outside is an attack, though."""
     outside = name.startswith("/") or re.match(r"[A-Za-z]:", name) or ".." in name.split("/")
@@ -214,7 +241,7 @@ def _clean(name: str) -> str:
     return name.replace("\\", "/").removeprefix("./")
 
 
-def _read_zip(path: Path) -> Iterator[File | Skipped]:
+def _read_zip(path: Path) -> Iterator[File | Skipped | _Folder]:
     try:
         archive = zipfile.ZipFile(path)
     except READ_ERRORS as error:
@@ -223,10 +250,12 @@ def _read_zip(path: Path) -> Iterator[File | Skipped]:
         for member in archive.infolist():
             name = _clean(member.filename)
             printed = shown(name)
-            if member.is_dir():
-                continue
             refusal = _refusal(name)
             if refusal is None and _hidden(name):
+                continue
+            if member.is_dir():
+                if refusal is None:
+                    yield _Folder(printed)
                 continue
             if member.file_size > max(FREE_BYTES, MAX_RATIO * member.compress_size):
                 refusal = refusal or "a decompression bomb: it grows more than a hundredfold"
@@ -278,7 +307,7 @@ class _Stream(io.RawIOBase):
             raise _BombError("it grows more than a hundredfold")
 
 
-def _read_tar(path: Path, start: bytes) -> Iterator[File | Skipped]:
+def _read_tar(path: Path, start: bytes) -> Iterator[File | Skipped | _Folder]:
     with path.open("rb") as raw:
         opener = next((opener for magic, opener in COMPRESSIONS if start.startswith(magic)), None)
         limit = None if opener is None else max(FREE_BYTES, MAX_RATIO * path.stat().st_size)
@@ -294,7 +323,7 @@ def _read_tar(path: Path, start: bytes) -> Iterator[File | Skipped]:
             yield from _members(archive, stream, path.name)
 
 
-def _members(archive: tarfile.TarFile, stream: _Stream, name: str) -> Iterator[File | Skipped]:
+def _members(archive: tarfile.TarFile, stream: _Stream, name: str) -> Iterator[File | Skipped | _Folder]:
     """What can be read of a tar; where it is damaged or cut short, the rest is one `Skipped` under its own name."""
     last = -1
     try:
@@ -315,14 +344,14 @@ def _members(archive: tarfile.TarFile, stream: _Stream, name: str) -> Iterator[F
         yield Skipped(name=shown(name), reason=f"the rest of it can't be read: {bomb}{_reason(error)}")
 
 
-def _member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> File | Skipped | None:
+def _member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> File | Skipped | _Folder | None:
     name = _clean(member.name)
     printed = shown(name)
     refusal = _refusal(name)
-    if member.isdir() and not refusal:
-        return None
     if refusal is None and _hidden(name):
         return None
+    if member.isdir() and not refusal:
+        return _Folder(printed)
     if member.issym() or member.islnk():
         refusal = refusal or "a link inside an archive"
     elif not member.isreg():

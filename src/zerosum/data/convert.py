@@ -22,6 +22,7 @@ from zerosum.data.dataset import Dataset, Skipped, Split, fingerprint
 from zerosum.data.forms import IMAGES, Form, empty_classes
 from zerosum.errors import UserError
 
+SCANNED = 2  # part of a scan's name: raise it with any change of what a scan tells
 BATCH_FILES = 256
 BATCH_BYTES = 64 * 2**20
 
@@ -41,7 +42,7 @@ class Scan:
 def scan(path: Path, form: Form = IMAGES) -> Scan:
     """Reads every file's header, or recalls it where no file's name, size or time has changed since."""
     own = f"-{form.name}" if form.parted else ""  # such a form decides which files belong together
-    record = cache.cache_folder() / "scans" / f"{archive.stamp(path)}-{transforms.VERSION}{own}.json"
+    record = cache.cache_folder() / "scans" / f"{archive.stamp(path)}-{transforms.VERSION}.{SCANNED}{own}.json"
     known = _recall(record)
     if known is None:
         known = _scan(path, form)

@@ -95,12 +95,16 @@ def empty_classes(names: Sequence[str], skipped: Sequence[str]) -> tuple[str, ..
 def read_pairs(path: Path) -> Iterator[File | Skipped]:
     """Each pair as one file: an image with its halves side by side, or two of the same name in two folders.
 
-    `UserError` names the first file without a partner.
+    `UserError` names the first file without a partner, and two in one folder whose names differ in their ending alone.
     """
     halves = halves_of([item.name for item in archive.read_files(path) if isinstance(item, File)])
     if halves is None:
         yield from archive.read_files(path)
         return
+    first: dict[tuple[int, str], str] = {}
+    for name, half in halves.items():
+        if (other := first.setdefault(half, name)) != name:
+            raise UserError(f"{other} and {name} have one name: expected one half of a pair of each name")
     lonely = {key for _, key in halves.values()}
     for side in (0, 1):
         found = {key for own, key in halves.values() if own == side}
@@ -116,8 +120,8 @@ def read_pairs(path: Path) -> Iterator[File | Skipped]:
         if key not in waiting:
             waiting[key] = side, item
             continue
-        other = waiting.pop(key)[1]
-        a, b = (item, other) if side == 0 else (other, item)
+        partner = waiting.pop(key)[1]
+        a, b = (item, partner) if side == 0 else (partner, item)
         yield File(key, JOINED + struct.pack("<Q", len(a.data)) + a.data + b.data)
 
 
@@ -149,6 +153,7 @@ def decode_pair(data: bytes, size: int, channels: int) -> npt.NDArray[np.uint8]:
         (length,) = struct.unpack_from("<Q", data, len(JOINED))
         start = len(JOINED) + 8
         files = data[start : start + length], data[start + length :]
+        transforms.require_one_shape(*files)
         a, b = (transforms.decode(one, size, channels) for one in files)
     else:
         a, b = transforms.decode_halves(data, size, channels)

@@ -166,12 +166,11 @@ def check(source: str) -> dict[str, Any]:
                 findings.add(item.name, item.mode, item.pixels)
             else:
                 findings.unreadable.append(item)
-        for one in dataset.skipped:  # left out for its place, not for what it is
-            if one.name not in {skipped.name for skipped in findings.unreadable}:
-                findings.unreadable.append(one)
     elif dataset.kind == "images":
         for place, pixels in _stored(dataset):
             findings.add(place, "L" if pixels.shape[2] == 1 else "RGB", pixels)
+    known = {skipped.name for skipped in findings.unreadable}  # the others are left out for their places
+    findings.unreadable += [one for one in dataset.skipped if one.name not in known]
     return _report(source, dataset, findings)
 
 

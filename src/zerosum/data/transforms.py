@@ -53,6 +53,7 @@ ORIENTATIONS = {
     8: Image.Transpose.ROTATE_90,
 }
 
+TURNED = (5, 6, 7, 8)  # of these width and height change places
 _ONE_LARGE = threading.Lock()
 
 
@@ -136,6 +137,21 @@ def decode_halves(data: bytes, size: int, channels: int) -> tuple[npt.NDArray[np
         square = square.resize((size, size), Image.Resampling.LANCZOS).convert("L" if channels == 1 else "RGB")
         made.append(np.asarray(square).reshape(size, size, channels))
     return made[0], made[1]
+
+
+def require_one_shape(a: bytes, b: bytes) -> None:
+    """`UnequalError` where one of two images is not the other enlarged: their middles would not belong together."""
+    one, other = (_sides(data) for data in (a, b))
+    scale = max(one) / max(other)
+    if any(abs(mine - scale * theirs) > max(1, scale) for mine, theirs in zip(one, other, strict=True)):
+        shapes = " and ".join("x".join(map(str, sides)) for sides in (one, other))
+        raise UnequalError(f"{shapes} pixels are no two halves of one shape")
+
+
+def _sides(data: bytes) -> tuple[int, int]:
+    """Width and height as they are seen."""
+    image = _opened(data)
+    return (image.height, image.width) if _orientation(image) in TURNED else (image.width, image.height)
 
 
 def whole(data: bytes) -> tuple[str, npt.NDArray[np.uint8]]:

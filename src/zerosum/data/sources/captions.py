@@ -1,7 +1,8 @@
 """`captions:PATH`: images with a file of captions beside each; `captions:mnist`, `captions:digits`: measured digits.
 
 The captions of a digit say in several wordings what was measured of it: its class, how thick its strokes are, where it
-leans, and how wide it is for its class.
+leans, and how wide it is for its class. MNIST is scaled to one height and centred by its mass: width is all there is of
+size, and nothing of position.
 """
 
 from __future__ import annotations

@@ -1,0 +1,84 @@
+"""Translators judged on held-out images, by what their data can tell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import zerosum
+from zerosum.data import Dataset
+from zerosum.errors import UserError
+
+pytestmark = pytest.mark.usefixtures("elsewhere")
+
+
+def write(folder: Path, sizes: dict[str, tuple[int, int]]) -> Path:
+    folder.mkdir(parents=True)
+    for number, (name, (width, height)) in enumerate(sizes.items()):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.RandomState(number).randint(0, 256, (height, width, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / name)
+    return folder
+
+
+def test_pairs_are_judged_beside_their_partners_and_domains_there_and_back(runs: dict[str, zerosum.Run]) -> None:
+    pairs = zerosum.evaluate(runs["pix2pix"].path, n=40, metrics=("l1", "psnr", "ssim", "labels"))
+    assert [figure.name for figure in pairs.figures] == [
+        *("l1", "psnr", "ssim", "pixel-accuracy", "class-accuracy", "iou"),
+    ]
+    assert (pairs.protocol.samples, pairs.protocol.split) == (40, "held-out")
+    assert 0 < pairs["l1"] < 1
+    assert 5 < pairs["psnr"] < 30
+    told = zerosum.evaluate(runs["pix2pix"].path, n=40, metrics=("perceptual",), network="digits-net")
+    assert [figure.name for figure in told.figures] == ["perceptual"]
+    assert 0 < told["perceptual"] < 2 * 5  # unit vectors lie at most 2 apart (positive ones), in five layers
+    assert (told.protocol.network, len(told.protocol.checksum or "")) == ("digits-net", 64)
+    assert pairs.protocol.network is None
+    large = zerosum.evaluate(
+        runs["srgan"].path, n=40, metrics=("psnr", "perceptual", "swd", "fid"), network="digits-net"
+    )
+    names = ["psnr", "perceptual", "swd", "fid"]
+    assert [figure.name for figure in large.figures] == [*names, *(f"bicubic-{name}" for name in names)]
+    assert all(large[f"bicubic-{name}"] < large[name] for name in names[1:])
+    large = zerosum.evaluate(runs["srgan"].path, n=40, metrics=("psnr",))
+    assert [figure.name for figure in large.figures] == ["psnr", "bicubic-psnr"]
+    assert large["bicubic-psnr"] > large["psnr"]  # after six steps
+    sets = zerosum.evaluate(runs["cyclegan"].path, n=40)
+    assert [figure.name for figure in sets.figures] == ["cycle", "swd-A", "swd-B"]
+    assert all(figure.value > 0 for figure in sets.figures)
+    told = zerosum.evaluate(runs["cyclegan"].path, n=40, metrics=("domains",))
+    assert [figure.name for figure in told.figures] == ["domain-accuracy"]
+    assert 0 <= told["domain-accuracy"] <= 1
+    with pytest.raises(UserError, match="no metric 'kid' of a translation"):
+        zerosum.evaluate(runs["cyclegan"].path, metrics=("kid",))
+    with pytest.raises(UserError, match="no metric 'psnr'"):
+        zerosum.evaluate(write(Path("some"), {f"{k}.png": (28, 28) for k in range(3)}), "digits", metrics=("psnr",))
+
+
+def test_domains_are_judged_by_one_network_of_the_whole_data_and_halves_by_their_own(
+    runs: dict[str, zerosum.Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from zerosum.api import translations
+    from zerosum.api.assemble import find_data
+    from zerosum.metrics.features import FEATURES
+    from zerosum.recipes import recipe
+
+    asked: list[tuple[int, str]] = []
+
+    def extractor(dataset: Dataset, network: str | None, **told: object) -> object:
+        asked.append((len(dataset.train), dataset.fingerprint))
+        return FEATURES["digits-net"](dataset, None)
+
+    monkeypatch.setattr(translations, "extractor_for", extractor)
+    judged = zerosum.evaluate(runs["cyclegan"].path, n=200, metrics=("fid",))
+    assert [figure.name for figure in judged.figures] == ["fid-A", "fid-B"]
+    assert asked == [(1274, runs["cyclegan"].info["data"]["fingerprint"])]
+    source = runs["pix2pix"].info["recipe"]["data"]
+    there, back = (
+        find_data(recipe("pix2pix").override({"size": 32, "direction": way}), source).fingerprint
+        for way in ("A2B", "B2A")
+    )
+    assert there != back  # what is learned of the one is not taken for the other
