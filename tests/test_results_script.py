@@ -7,10 +7,15 @@ import json
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).resolve().parents[1] / "benchmarks" / "results.py"
 
 
-def test_a_fleet_whose_last_members_have_not_begun_is_gone_on_with(tmp_path: Path) -> None:
+def test_a_fleet_whose_last_members_have_not_begun_is_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
     spec = importlib.util.spec_from_file_location("results_script", SCRIPT)
     assert spec is not None
     assert spec.loader is not None

@@ -43,3 +43,31 @@ def test_brightness_does_not_make_a_stroke_wider_and_groups_rise_with_the_width(
     edges = (1.0, 2.0, 3.0, 4.0)
     assert [tasks.group_of(width, edges) for width in (0.5, 1.0, 2.5, 3.9, 9.0)] == [0, 1, 2, 3, 4]
     assert list(tasks.THICKNESS) == sorted(tasks.THICKNESS)
+
+
+def test_edges_are_the_ink_that_has_a_neighbour_without(tasks: ModuleType) -> None:
+    image = np.zeros((6, 6), np.uint8)
+    image[1:5, 1:5] = 200
+    image[0, 0] = 100  # too faint
+    expected = np.zeros((6, 6), np.uint8)
+    expected[1:5, 1:5] = 255
+    expected[2:4, 2:4] = 0
+    assert (tasks.edges_of(image) == expected).all()
+
+
+def test_pairs_hold_the_digit_beside_its_edges_and_two_sets_hold_both_kinds(
+    tasks: ModuleType, real_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZEROSUM_DATA", str(real_data))
+    path, both = next(tasks.edged())
+    _, _, label, image = next(tasks.digits())
+    assert path.startswith(f"train/{label}-")
+    assert (both[:, 28:] == image).all()
+    assert (both[:, :28] == tasks.edges_of(image)).all()
+    pairs = tasks.clothes()
+    (digit, a), (piece, b) = next(pairs), next(pairs)
+    assert digit.startswith("trainA/")
+    assert piece.startswith("trainB/")
+    assert (a == image).all()
+    assert a.shape == b.shape
+    assert (a != b).any()

@@ -104,3 +104,25 @@ def test_a_width_that_has_no_quarters_is_one_line() -> None:
         build(recipe("transgan").override({"G.width": 64}).players["G"], Domain(shape=(3, 64, 64)))
     with pytest.raises(UserError, match="5 heads"):
         build(recipe("transgan").override({"G.width": 64, "G.heads": 5}).players["G"], Domain(shape=(3, 32, 32)))
+
+
+def test_at_64_pixels_no_tensor_has_the_pairs_of_all_tokens_and_memory_grows_with_the_pixels() -> None:
+    """Scores of 64x64 tokens in windows of 16x16: heads * 16 * 256^2, a sixteenth of the pairs of all."""
+
+    def kept(size: int) -> list[int]:
+        told = recipe("transgan").override({"width": 256, "G.first": 1, "G.later": 1, "G.last": 1})
+        G, found = build(told.players["G"], Domain(shape=(3, size, size))), {}
+
+        def keep(value: Tensor) -> Tensor:
+            found[value.untyped_storage().data_ptr()] = value.untyped_storage().nbytes() // 4
+            return value
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda value: value):
+            G(torch.randn(1, 128))
+        return sorted(found.values())
+
+    small, large = kept(32), kept(64)
+    assert small[-1] == 4 * 1024**2  # a map of 32x32 is whole
+    assert large[-1] == 4 * 1024**2  # and is still the largest, beside 4 * 16 * 256^2
+    assert large[-1] < 4 * 4096**2 // 8
+    assert sum(large) < 4 * sum(small)
