@@ -134,8 +134,11 @@ def section(about: dict[str, Any]) -> list[str]:
         "",
         f"`python benchmarks/costs.py` on {about['machine']}, torch {about['torch']}, {about['threads']} threads: a "
         "step of each recipe at its own width, images a second (slowest and fastest turn), and how many times as fast "
-        f"that is as the same step on torch's own paths. Recipes of more than {HEAVY // 10**6} million parameters, of "
-        f"both networks together, are measured at a batch of {FEW}.",
+        "that is as the same step on torch's own paths (networks and loss as they are, without this project's layers; "
+        "not the tutorials' loop of the first table). On MNIST where the recipe can, else on pairs, sets or captions; "
+        "networks that grow at their full size. An image is one of a batch of G's: where D has five turns for one of G "
+        f"(`wgan`, `wgan-gp`, `sngan`) it costs as many of D's. Recipes of more than {HEAVY // 10**6} million "
+        f"parameters, of all networks together, are measured at a batch of {FEW}.",
         "",
         "| recipe | pixels | batch | parameters | images/s | times torch's paths | MiB |",
         "|---|---|---|---|---|---|---|",

@@ -26,6 +26,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sections import contents
 from zerosum.bench.race import environment
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -272,7 +273,7 @@ def machine() -> str:
 def write_page() -> None:
     """docs/results.md from the rows that are there."""
     rows = {path.stem: json.loads(path.read_text()) for path in ROWS.glob("*.json")}
-    lines = ["# Results", ""]
+    lines = []
     for part in ("quality.md", "translation.md", "texts.md"):  # quality.py, translation.py and texts.py write these
         if (ROWS / part).exists():
             lines += [(ROWS / part).read_text()]
@@ -283,19 +284,20 @@ def write_page() -> None:
     for row in PLAN:
         if row.name in rows:
             lines += section(row, rows[row.name])
-    (ROOT / "docs" / "results.md").write_text("\n".join(lines) + "\n")
+    (ROOT / "docs" / "results.md").write_text("\n".join(["# Results", "", contents(lines), *lines]) + "\n")
 
 
-HEAD = """## Every recipe at its own length
+HEAD = """## Single runs
 
-Real runs, made by `python benchmarks/results.py`, which says how to make them again. Figures at the end of a run are
-means over its last twenty logged steps. `best` is the lowest score and its step: `fid`, the Frechet distance by
-digits-net of the samples of a score on the way, where real halves are about 0.3 apart; in rows from before there was
-one, `swd`, the sliced Wasserstein distance of 1,000 samples to 1,000 held-out images in thousandths, where two sets of
-1,000 real digits are about 40 to 60 apart (points: in their own unit); or G's loss as an epoch's mean where the recipe
-chooses by that. D's accuracies are the shares of real and of fake samples that D judges rightly; log 2 = 0.693 is the
-cross-entropy of a D that can't tell. Trainings that share a machine slow each other down: the images a second here say
-little about speed.
+Real runs, most of them stopped after half an hour and so before their recipe's own end (a row's section says how far it
+came), made by `python benchmarks/results.py`, which says how to make them again, on more than one machine. Figures at
+the end of a run are means over its last twenty logged steps. `best` is the lowest score and its step: `fid`, the
+Frechet distance by digits-net of the samples of a score on the way, where real halves are about 0.3 apart; in rows from
+before there was one, `swd`, the sliced Wasserstein distance of 1,000 samples to 1,000 held-out images in thousandths,
+where two sets of 1,000 real digits are about 40 to 60 apart (points: in their own unit); or G's loss as an epoch's mean
+where the recipe chooses by that. D's accuracies are the shares of real and of fake samples that D judges rightly; log 2
+= 0.693 is the cross-entropy of a D that can't tell. Trainings that share a machine slow each other down: the images a
+second here say little about speed.
 
 | recipe | images | minutes | images/s | D | G | D right: real / fake | best |
 |---|---|---|---|---|---|---|---|"""

@@ -76,6 +76,12 @@ def reading(threads: int) -> Iterator[speed.Chore]:
             yield speed.chore(f"data show: {name}, not cached yet", told, threads=threads, cache=folder / source.stem)
 
 
+GOAL = (
+    "`goal` was set before anything was measured; where it is missed, the last column of the next table says how much "
+    "the step's convolutions and products alone would be."
+)
+
+
 def section(about: dict[str, Any]) -> list[str]:
     """The section of docs/benchmarks.md."""
     lines = [
@@ -88,6 +94,8 @@ def section(about: dict[str, Any]) -> list[str]:
         "in memory for both. In float64 both have the same weights after twenty steps (`tests/bench`).",
         "",
         *table(about["races"], TARGETS),
+        "",
+        GOAL,
     ]
     lite = about["races"].get("dcgan-lite", {})
     if lite.get("times_keras"):

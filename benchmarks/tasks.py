@@ -1,8 +1,9 @@
 """Data made of real images for a benchmark: a folder in runs/tasks, made when it is first asked for.
 
 `inverted`, `colours` and `bent` are of MNIST, and the right answer is known; `thickness` is MNIST in five ordered
-folders by the measured width of the strokes, in place of ages; `hair` is the anime faces in a folder for each colour of
-hair, as measured; `turned` is the same faces as they might look from the side, beside themselves.
+folders by the measured width of the strokes, in place of ages; `edged` is its digits beside their edges, `clothes` it
+and Fashion-MNIST, unpaired. `hair` is the anime faces in a folder for each colour of hair, as measured; `turned` is the
+same faces as they might look from the side, beside themselves, and `greyed` the faces in grey beside their colours.
 """
 
 from __future__ import annotations
@@ -231,6 +232,36 @@ def written(points: npt.NDArray[np.float64]) -> str:
     return "\n".join(f"{x:.1f} {y:.1f}" for x, y in points)
 
 
+def edged() -> Iterator[tuple[str, Bytes]]:
+    """The edges of each digit on the left, the digit on the right."""
+    for split, number, label, image in digits():
+        yield f"{split}/{label}-{number:05d}.png", np.concatenate([edges_of(image), image], axis=1)
+
+
+def edges_of(image: Bytes) -> Bytes:
+    """White where ink of at least a half has a neighbour, up, down or sideways, that has less; (H, W) to the same."""
+    ink = np.pad(image >= 128, 1)
+    inside = ink[:-2, 1:-1] & ink[2:, 1:-1] & ink[1:-1, :-2] & ink[1:-1, 2:]
+    return 255 * (ink[1:-1, 1:-1] & ~inside).astype(np.uint8)
+
+
+def greyed() -> Iterator[tuple[str, Bytes]]:
+    """Anime faces, grey on the left by their luma and in colour on the right."""
+    for number, (path, image) in zip(range(sum(TURNED.values())), hair(), strict=False):
+        split = "train" if number < TURNED["train"] else "test"
+        grey = np.asarray(Image.fromarray(image).convert("L").convert("RGB"))
+        yield f"{split}/{number:05d}-{Path(path).stem}.png", np.concatenate([grey, image], axis=1)
+
+
+def clothes() -> Iterator[tuple[str, Bytes]]:
+    """A: digits. B: as many pieces of clothing. There is no right answer; both have ten classes."""
+    fashion = open_dataset("fashion-mnist")
+    for split, number, label, image in digits():
+        yield f"{split}A/{label}-{number:05d}.png", image
+        part = fashion.train if split == "train" else fashion.held_out
+        yield f"{split}B/{number:05d}.png", np.asarray(part.samples[number, :, :, 0])
+
+
 MAKERS: dict[str, Callable[[], Iterator[tuple[str, Bytes | str]]]] = {
     "inverted": inverted,
     "colours": coloured,
@@ -238,4 +269,7 @@ MAKERS: dict[str, Callable[[], Iterator[tuple[str, Bytes | str]]]] = {
     "hair": hair,
     "bent": bent,
     "turned": turned,
+    "edged": edged,
+    "greyed": greyed,
+    "clothes": clothes,
 }

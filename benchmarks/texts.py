@@ -166,17 +166,17 @@ def write() -> None:
     parts.append("|---|---|---|---|---|---|---|")
     for line in told:
         figures = line["figures"]
-        mark = " †" if results.WIDE in line["machine"] else ""
+        mark = quality.MARK if results.WIDE in line["machine"] else ""
         mine = " | ".join(f"{figures[name]:.3g}" for name in ("class", "thickness", "slant"))
         real = ", ".join(f"{figures[f'real {name}']:.3g}" for name in ("class", "thickness", "slant"))
         parts.append(f"| `{line['command']}`{mark} | {line['minutes']:g} | {line['images']:,} | {mine} | {real} |")
-    parts += ["", quality.FOOTNOTE] if any("†" in part for part in parts) else []
+    parts = quality.marked(parts)
     for line in told:
         parts += [
             "",
             f"`{line['name']}`, all columns from the same z:",
             "",
-            f"![{line['name']}](results/{line['name']}.png)",
+            f"![what {line['name']} makes](results/{line['name']}.png)",
         ]
     FRAGMENT.write_text("\n".join(parts) + "\n")
     results.write_page()

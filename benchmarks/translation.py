@@ -75,7 +75,14 @@ ROWS = (
         20,
     ),
     Row("discogan-inverted", "discogan", "unpaired:inverted", "--size 32 --set width=16 --set flip=false", 20),
-    Row("stargan-colours", "stargan", "domains:colours", f"{DIGITS} --set blocks=2 --lr 5e-4", 30),
+    Row(
+        "stargan-colours",
+        "stargan",
+        "domains:colours",
+        f"{DIGITS} --set blocks=2 --lr 5e-4",
+        30,
+        ("cycle", "domains", "swd"),
+    ),
     Row("stargan-thickness", "stargan", "domains:thickness", f"{DIGITS} --set blocks=2 --lr 5e-4", 30),
     Row("age-cgan-thickness", "age-cgan", "domains:thickness", AGES, 30),
     Row("srgan-pretrained", "srgan", FACES, f"{ENLARGE} --set stages=[]", 20, ENLARGED),
@@ -96,6 +103,26 @@ ROWS = (
         20,
         ("l1", "ssim"),
     ),
+    Row("pix2pix-edges", "pix2pix", "pairs:edged", "--size 32 --set width=16 --batch 16 --lr 5e-4", 10, PAIRED),
+    Row("pix2pix-colours", "pix2pix", "pairs:greyed", SMALL, 20, PAIRED),
+    Row(
+        "cyclegan-clothes",
+        "cyclegan",
+        "unpaired:clothes",
+        f"{DIGITS} --set jitter=1 --set blocks=3 --lr 5e-4 --batch 8",
+        15,
+        ("cycle", "domains", "swd"),
+    ),
+    Row(
+        "pix2pixhd-photos",
+        "pix2pixhd",
+        tasks.STREETS,
+        "--size 64 --set direction=B2A --set width=16 --set halvings=3 --set blocks=4 --set D.layers=1 --batch 4 "
+        "--set pace=0.2",
+        30,
+        PAIRED,
+    ),
+    Row("discogan-flowers", "discogan", tasks.FLOWERS, "--size 64 --set width=24", 30, ("cycle", "swd", "fid")),
     Row(
         "cyclegan-flowers",
         "cyclegan",
@@ -209,11 +236,11 @@ def write() -> None:
     parts = [HEAD, "", "| command | minutes | images | on held-out images |", "|---|---|---|---|"]
     for line in told:
         figures = ", ".join(f"{name} {value:g}" for name, value in line["figures"].items())
-        mark = " †" if results.WIDE in line["machine"] else ""
+        mark = quality.MARK if results.WIDE in line["machine"] else ""
         parts.append(f"| `{line['command']}`{mark} | {line['minutes']:g} | {line['images']:,} | {figures} |")
-    parts += ["", quality.FOOTNOTE] if any("†" in part for part in parts) else []
+    parts = quality.marked(parts)
     for line in told:
-        parts += ["", f"`{line['name']}`:", "", f"![{line['name']}](results/{line['name']}.png)"]
+        parts += ["", f"`{line['name']}`:", "", f"![what {line['name']} makes](results/{line['name']}.png)"]
     FRAGMENT.write_text("\n".join(parts) + "\n")
     results.write_page()
 
@@ -223,8 +250,9 @@ HEAD = """## From image to image
 By `python benchmarks/translation.py`, which makes the tasks `inverted` (digits, and other digits inverted, unpaired)
 and `colours` (digits in four colours) of MNIST; one thread, the last checkpoint. `digit kept` and `right domain` are
 of 1,000 test digits led into every other domain: the first by digits-net, the second by which domain's own version of
-the digit is nearest; `error to the answer` is the mean absolute error to that version. Pictures show input and output,
-and the target of pairs.
+the digit is nearest; `error to the answer` is the mean absolute error to that version. `edged` is the edges of MNIST's
+digits beside the digits, `greyed` the anime faces in grey beside their colours, `clothes` MNIST and Fashion-MNIST,
+unpaired. Pictures show input and output, and the target of pairs.
 
 `thickness` stands in for ages: digits in five ordered groups of as many, by the measured width of their strokes. 1,000
 test digits are led into each group: `digit kept` as above; `group right` and `within one group` by the width measured
