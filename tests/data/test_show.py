@@ -113,12 +113,13 @@ def test_check_of_what_can_not_be_opened_is_one_line(tmp_path: Path) -> None:
 
 
 def test_check_names_what_can_not_be_read_in_other_layouts_too(tmp_path: Path, picture: Callable[..., bytes]) -> None:
+    pets = tmp_path / "pets"
     for domain in ("cats", "dogs"):
-        (tmp_path / domain).mkdir()
+        (pets / domain).mkdir(parents=True)
         for number in range(12):
-            (tmp_path / domain / f"{number}.png").write_bytes(picture(number))
-    (tmp_path / "dogs" / "broken.png").write_bytes(b"no image")
-    found = check(f"domains:{tmp_path}")
+            (pets / domain / f"{number}.png").write_bytes(picture(number))
+    (pets / "dogs" / "broken.png").write_bytes(b"no image")
+    found = check(f"domains:{pets}")
     assert [one["name"] for one in found["unreadable"]] == ["dogs/broken.png"]
     assert not found["ok"]
 
