@@ -36,6 +36,7 @@ from zerosum.engine.run import RunFolder
 from zerosum.engine.training import Training
 
 torch.set_num_threads(1)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it starts in the background
 assert api
 
 FAULTS: dict[str, Callable[..., None]] = {}
