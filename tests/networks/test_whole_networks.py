@@ -35,7 +35,7 @@ def draw(*shape: int) -> Tensor:
     return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
 
 
-def same(found: Tensor, expected: Tensor) -> None:
+def assert_same(found: Tensor, expected: Tensor) -> None:
     assert expected.std() > 1e-3
     torch.testing.assert_close(found, expected, atol=1e-9, rtol=1e-7)
 
@@ -108,7 +108,7 @@ def test_stylegan_draws_what_its_figure_1_says() -> None:
     for number, block in enumerate(G.blocks):
         x = conv(bilinear(x), block.conv1) if number else x
         x = styled(conv(styled(x, block.end1), block.conv2), block.end2)
-    same(G(z), conv(x, G.to_image[-1], gain=1).clamp(-1, 1))
+    assert_same(G(z), conv(x, G.to_image[-1], gain=1).clamp(-1, 1))
 
 
 @pytest.mark.parametrize(("growth", "fade"), [(2.0, 1.0), (1.25, 0.25)])
@@ -129,7 +129,7 @@ def test_progan_draws_and_judges_what_its_table_2_says(growth: float, fade: floa
         x = over_length(leaky(conv(x, block.conv2)))
         maps.append(x)
     images = fade * conv(maps[2], G.to_image[2], 1) + (1 - fade) * repeated(conv(maps[1], G.to_image[1], 1))
-    same(G(z), images)
+    assert_same(G(z), images)
 
     x = images.detach()
     h = leaky(conv(x, D.from_image[2]))
@@ -139,7 +139,7 @@ def test_progan_draws_and_judges_what_its_table_2_says(growth: float, fade: floa
             h = fade * h + (1 - fade) * leaky(conv(F.avg_pool2d(x, 2), D.from_image[1]))
     h = leaky(conv(with_deviation(h), D.conv)).flatten(1)
     h = leaky(h @ he(D.whole.weight).t() + D.whole.bias)
-    same(D(x), (h @ he(D.end.end.weight, 1).t() + D.end.end.bias).squeeze(1))
+    assert_same(D(x), (h @ he(D.end.end.weight, 1).t() + D.end.end.bias).squeeze(1))
 
 
 def modulated(x: Tensor, w: Tensor, layer: nn.Module, *, demodulate: bool = True, doubles: bool = False) -> Tensor:
@@ -176,7 +176,7 @@ def test_stylegan2_draws_what_its_figures_2_and_7_say() -> None:
             x = layered(layered(x, G.layers[2 * number - 1], doubles=True), G.layers[2 * number])
             images = bilinear(images)
         images = images + modulated(x, w, end.conv, demodulate=False) + end.bias.view(1, -1, 1, 1)
-    same(G(z), images.clamp(-1, 1))
+    assert_same(G(z), images.clamp(-1, 1))
 
 
 def test_stylegan2_judges_by_residual_blocks() -> None:
@@ -196,7 +196,7 @@ def test_stylegan2_judges_by_residual_blocks() -> None:
     h = gained(with_deviation(h), D.conv).flatten(1)
     h = ROOT2 * leaky(h @ he(D.whole.weight, 1).t() + D.whole.bias)
     said = h @ he(D.end.end.weight, 1).t() + D.end.end.bias
-    same(D(x, y), said[torch.arange(8), y])
+    assert_same(D(x, y), said[torch.arange(8), y])
 
 
 def test_biggan_gives_each_block_its_part_of_z_beside_the_class() -> None:
@@ -226,7 +226,7 @@ def test_biggan_gives_each_block_its_part_of_z_beside_the_class() -> None:
     assert part == 4
     norm, _, last, _ = G.end
     x = x / math.sqrt(1 + 1e-5) * norm.weight.view(1, -1, 1, 1) + norm.bias.view(1, -1, 1, 1)
-    same(G(z, y), torch.tanh(plain(torch.relu(x), last)))
+    assert_same(G(z, y), torch.tanh(plain(torch.relu(x), last)))
 
 
 def encoded(x: Tensor, block: nn.Module, heads: int, side: int, *, cls: bool) -> Tensor:
@@ -275,7 +275,7 @@ def test_transgan_draws_by_stages_and_judges_by_cls() -> None:
             side, width = 2 * side, width // 4
         x = encoded(x + stage.position, stage.blocks[0], 2, side, cls=False)
     images = torch.tanh(x @ G.end.weight.t() + G.end.bias).transpose(1, 2).view(2, 3, 28, 28)
-    same(G(z), images)
+    assert_same(G(z), images)
 
     x = images.detach()
     patches = x.view(2, 3, 7, 4, 7, 4).permute(0, 2, 4, 1, 3, 5).reshape(2, 49, 48)
@@ -283,7 +283,7 @@ def test_transgan_draws_by_stages_and_judges_by_cls() -> None:
     for block in D.blocks:
         tokens = encoded(tokens, block, 2, 7, cls=True)
     cls = F.layer_norm(tokens[:, 0], (64,), D.norm.weight, D.norm.bias)
-    same(D(x), (cls @ D.end.weight.t() + D.end.bias).squeeze(1))
+    assert_same(D(x), (cls @ D.end.weight.t() + D.end.bias).squeeze(1))
 
 
 def test_r3gan_draws_from_a_basis_and_judges_by_one() -> None:
@@ -304,7 +304,7 @@ def test_r3gan_draws_from_a_basis_and_judges_by_one() -> None:
         x = bilinear(x)
         x = x if layer.change is None else F.conv2d(x, layer.change.weight)
     images = F.conv2d(x, G.end.weight)
-    same(G(z), images)
+    assert_same(G(z), images)
 
     h = F.conv2d(images.detach(), D.start.weight)
     for layer in D.stages:
@@ -314,4 +314,4 @@ def test_r3gan_draws_from_a_basis_and_judges_by_one() -> None:
         h = filtered(h, [1, 3, 3, 1], 1, 1)[:, :, ::2, ::2]
         h = h if layer.change is None else F.conv2d(h, layer.change.weight)
     features = (h * D.basis).sum((2, 3))
-    same(D(images.detach()), (features @ D.end.weight.t()).squeeze(1))
+    assert_same(D(images.detach()), (features @ D.end.weight.t()).squeeze(1))

@@ -7,13 +7,13 @@ four convolutions 5x5 that halve, and two linear layers.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
+from zerosum.networks.conditioning import ClassMaps
 from zerosum.networks.convolution import Conv2d
 from zerosum.networks.dcgan import DcganGenerator, pyramid
-from zerosum.networks.layers import BatchNorm, Flatten, dcgan_init, one_hot, require_classes, require_images
+from zerosum.networks.layers import BatchNorm, Flatten, dcgan_init, require_classes, require_images
 from zerosum.networks.product import Linear
 from zerosum.types import Domain
 
@@ -22,19 +22,14 @@ HALVINGS = 4  # of the encoder
 
 
 @NETWORKS.register("age-cgan-generator")
-class AgeCganGenerator(nn.Module):
+class AgeCganGenerator(DcganGenerator):
     """z (N, z_dim), y (N,) to images (N, C, H, H) in the domain's range; `width` is that of the last hidden map."""
 
     def __init__(self, domain: Domain, *, z_dim: int = 100, width: int = 64) -> None:
-        super().__init__()
         require_images(domain, "age-cgan-generator", SIZES)
-        self.z_dim, self.classes = z_dim, require_classes(domain, "age-cgan-generator")
-        self.layers = DcganGenerator(domain, z_dim=z_dim, width=width, conditioning="concatenation").layers
-
-    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        assert y is not None, "a conditional generator is called with labels"
-        images: Tensor = self.layers(torch.cat([z, one_hot(y, self.classes, z.dtype)], dim=1))
-        return images
+        classes = require_classes(domain, "age-cgan-generator")
+        super().__init__(domain, z_dim=z_dim, width=width, conditioning="concatenation")
+        self.classes = classes
 
 
 @NETWORKS.register("age-cgan-discriminator")
@@ -44,11 +39,11 @@ class AgeCganDiscriminator(nn.Module):
     def __init__(self, domain: Domain, *, width: int = 64) -> None:
         super().__init__()
         require_images(domain, "age-cgan-discriminator", SIZES)
-        self.classes = require_classes(domain, "age-cgan-discriminator")
+        self.maps = ClassMaps(require_classes(domain, "age-cgan-discriminator"))
         base, stages = pyramid(domain.size)
         self.first = nn.Sequential(Conv2d(domain.channels, width, 4, 2, 1, bias=False), nn.LeakyReLU(0.2))
         layers: list[nn.Module] = []
-        inputs, outputs = width + self.classes, 2 * width
+        inputs, outputs = width + self.maps.classes, 2 * width
         for _ in range(stages - 1):
             layers += [Conv2d(inputs, outputs, 4, 2, 1, bias=False), BatchNorm(outputs), nn.LeakyReLU(0.2)]
             inputs, outputs = outputs, 2 * outputs
@@ -56,10 +51,7 @@ class AgeCganDiscriminator(nn.Module):
         dcgan_init(self)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        assert y is not None, "a conditional discriminator is called with labels"
-        features = self.first(x)
-        maps = one_hot(y, self.classes, x.dtype)[:, :, None, None].expand(-1, -1, *features.shape[2:])
-        logits: Tensor = self.layers(torch.cat([features, maps], dim=1))
+        logits: Tensor = self.layers(self.maps(self.first(x), y))
         return logits.flatten()
 
 

@@ -71,7 +71,7 @@ class WithClass(nn.Module):
 
 
 class ClassMaps(nn.Module):
-    """Images (N, C, H, W), y (N,) to (N, C + classes, H, W): ones in the map of the class, zeros in the others."""
+    """Images or maps (N, C, H, W), y (N,) to (N, C + classes, H, W): ones in the map of the class, zeros in others."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
