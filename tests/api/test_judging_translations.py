@@ -75,3 +75,38 @@ def test_domains_are_judged_by_one_network_of_the_whole_data_and_halves_by_their
         for way in ("A2B", "B2A")
     )
     assert there != back  # what is learned of the one is not taken for the other
+
+
+def test_halves_of_real_images_stand_beside_the_distances_to_them(runs: dict[str, zerosum.Run]) -> None:
+    judged = zerosum.evaluate(runs["cyclegan"].path, n=40, metrics=("swd", "cycle"))
+    floors = {figure.name: figure.floor for figure in judged.figures}
+    assert floors["cycle"] is None
+    for name in ("swd-A", "swd-B"):
+        assert floors[name] is not None
+        assert 0 < floors[name] < judged[name]  # after six steps
+
+
+def test_who_was_taught_by_the_encoder_is_judged_by_another(runs: dict[str, zerosum.Run]) -> None:
+    from zerosum.api.translations import taught_by
+    from zerosum.recipes import recipe
+
+    assert taught_by(recipe("srgan")) == "encoder"
+    assert taught_by(recipe("srgan").override({"stages": []})) is None
+    assert taught_by(recipe("pix2pix").override({"content": 1.0, "content_network": "digits-net"})) == "digits-net"
+    assert taught_by(recipe("pix2pix")) is None
+    assert taught_by(recipe("cyclegan")) is None
+
+
+def test_a_domain_that_holds_nothing_out_is_refused(runs: dict[str, zerosum.Run]) -> None:
+    from dataclasses import replace
+
+    from zerosum.api.translations import require_all_domains
+    from zerosum.data import open_dataset
+
+    data = open_dataset(runs["cyclegan"].info["recipe"]["data"], size=28)
+    require_all_domains(data)
+    labels = data.held_out.labels
+    assert labels is not None
+    only = replace(data, held_out=replace(data.held_out, labels=labels * 0))
+    with pytest.raises(UserError, match="holds out no image of B"):
+        require_all_domains(only)

@@ -110,6 +110,20 @@ def test_a_cycle_that_lives_on_what_is_hidden_does_not_outlive_a_disturbance(dye
     assert honest["fragile"] < 1.01
 
 
+def test_a_domain_of_less_contrast_hides_nothing(dyed: Dataset) -> None:
+    """An eighth of the contrast, and exactly back: what disturbs it is stretched as the image itself is."""
+
+    def fainter(split: Split) -> Split:
+        images = np.asarray(split.samples).astype(float)
+        faint = np.where((split.labels == 1)[:, None, None, None], (images - 127.5) / 8 + 127.5, images)
+        return replace(split, samples=faint.round().astype(np.uint8))
+
+    pale = replace(dyed, train=fainter(dyed.train), held_out=fainter(dyed.held_out))
+    found = probes(pale, lambda x, y: torch.where(into(y, 1), x / 8, (8 * x).clamp(-1, 1)))
+    assert found["cycle"] < 0.05
+    assert found["fragile"] < 1.5
+
+
 def test_a_right_translation_arrives_and_one_that_ignores_its_domain_is_asked_in_vain(dyed: Dataset) -> None:
     found = probes(dyed, lambda x, y: torch.where(into(y, 1), grey(x) + 0.5 * (grey(x) + 1), x))
     assert found["arrived"] < 1

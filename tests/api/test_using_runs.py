@@ -384,3 +384,55 @@ def test_a_listener_hears_a_whole_fleet_and_is_closed_once(tmp_path: Path) -> No
     zerosum.train("mlp", source, steps=1, per_class=True, out=out, settings={"batch": 4}, listeners=[ear])
     assert ear.closed == 1
     assert ear.heard > 2 * 4
+
+
+def test_a_fleet_of_three_is_judged_and_not_acted_on(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for label, level in (("cats", 40), ("dogs", 120), ("owls", 200)):
+        (data / label).mkdir(parents=True)
+        for number in range(8):
+            Image.fromarray(np.full((28, 28), level + number, np.uint8)).save(data / label / f"{number}.png")
+    fleet = zerosum.train(
+        "mlp", f"folder:{data}", steps=1, per_class=True, out=tmp_path / "fleet", settings={"batch": 4}
+    )
+    assert zerosum.evaluate(fleet.path, n=9, metrics=("swd",))["swd"] > 0
+    with pytest.raises(UserError, match="act is for single runs"):
+        zerosum.resume(fleet.path, steps=1, act=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("quick", {"G.width": 4, "D.width": 4}),
+        ("acgan", {"G.width": 4, "D.width": 4}),
+        ("sngan", {"width": 4}),
+        ("biggan", {"width": 4}),
+    ],
+)
+def test_classes_are_the_subfolders_of_a_folder(name: str, settings: dict[str, float], tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for label in ("cats", "dogs", "owls"):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for index in range(6):
+            picture = random.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+            Image.fromarray(picture).save(tmp_path / "data" / label / f"{index}.png")
+    told = {**settings, "size": 32, "batch": 4, "grid": 6}
+    run = zerosum.train(name, f"folder:{tmp_path / 'data'}", steps=2, out=tmp_path / "run", settings=told)
+    assert isinstance(run, zerosum.Run)
+    assert run.info["data"]["classes"] == ["cats", "dogs", "owls"]
+    with np.load(zerosum.sample(run.path, 4, label="owls", out=tmp_path / "owls.npz")) as drawn:
+        assert drawn["labels"].tolist() == [2] * 4
+    with np.load(zerosum.sample(run.path, out=tmp_path / "all.npz")) as drawn:  # 64 or near it, as many of each
+        assert np.bincount(drawn["labels"]).tolist() == [21, 21, 21]
+    with pytest.raises(UserError, match="no class 'owl'"):
+        zerosum.sample(run.path, 1, label="owl")
+
+
+def test_a_run_in_minutes_ends_where_its_rates_come_to_0(tmp_path: Path) -> None:
+    stages = [{"steps": 2}, {"steps": 3, "gradually": {"lr": 0.0}}]
+    run = zerosum.train("gan", "ring", minutes=5, out=tmp_path / "run", settings={"stages": stages, "batch": 8})
+    assert isinstance(run, zerosum.Run)
+    assert run.end is not None
+    assert (run.end["reason"], run.end["step"]) == ("finished", 5)
+    with pytest.raises(UserError, match="is finished at step 5, where its rates came to 0"):
+        zerosum.resume(run.path, minutes=1)

@@ -216,3 +216,33 @@ def test_a_fleet_of_unasked_length_has_that_of_its_recipe() -> None:
     assert choose("dcgan-digits", None).steps == 5_000
     assert choose("dcgan-digits", None, fleet=True, steps=7).steps == 7
     assert choose("dcgan-digits", {"epochs": 2}, fleet=True).steps is None
+
+
+def test_another_figure_is_kept_beside_the_one_that_decides(tmp_path: Path) -> None:
+    settings = {**SMALL, "batch": 16, "score_images": 160, "best": "swd", "best_of": ["fid", "coverage"]}
+    run = zerosum.train("quick", "digits", steps=20, out=tmp_path / "run", settings=settings)
+    assert isinstance(run, zerosum.Run)
+    scores = [event for event in run.events() if event["event"] == "score"]
+    assert {event["name"] for event in scores} == {"swd"}
+    assert {"best", "best-fid", "best-coverage"} <= set(run.checkpoints())
+    lowest = min(scores, key=lambda event: event["levels"]["fid"])
+    assert run.state("best-fid")["counters"]["step"] == lowest["step"]
+
+
+def test_figures_that_a_run_has_not_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="best_of=coverage asks for images"):
+        zerosum.train("gan", "ring", steps=1, out=tmp_path / "x", settings={"best_of": ["coverage"]})
+
+
+def test_a_branch_takes_along_what_it_has_to_beat(tmp_path: Path) -> None:
+    settings = {**SMALL, "batch": 16, "score_images": 160}
+    run = zerosum.train("quick", "digits", steps=20, out=tmp_path / "run", settings=settings)
+    assert isinstance(run, zerosum.Run)
+    best = run.state("best")["counters"]["step"]
+    worse = zerosum.resume(run.path, steps=5, settings={"lr": 1e-12}, out=tmp_path / "worse")
+    other = zerosum.resume(run.path, steps=5, settings={"lr": 1e-12, "best": "swd"}, out=tmp_path / "other")
+    assert isinstance(worse, zerosum.Run)
+    assert isinstance(other, zerosum.Run)
+    assert worse.state("best")["counters"]["step"] in (best, *range(20, 26))
+    assert "best" in worse.checkpoints()
+    assert other.state("best")["counters"]["step"] >= 20  # by another score, which the parent has not

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import get_args
 
+import numpy as np
 import pytest
 import torch
+from scipy.ndimage import affine_transform
 from torch import Tensor
 
 from zerosum.augment import OPERATIONS, augment, numbers
@@ -179,3 +181,32 @@ def test_each_sample_has_its_own_numbers_and_each_operation_its_own_chance() -> 
     assert same.float().mean().item() == pytest.approx(0.85 * 0.7, abs=0.03)
     alone = augment(x[7:8], policy, u[7:8], 0.3)
     assert torch.equal(alone, found[7:8])
+
+
+def test_motions_in_a_row_are_one_and_as_scipy_has_it() -> None:
+    """Rotation, stretch and shift composed by hand in pixels, and sampled bilinearly with mirrored edges by scipy."""
+    u = [0.6, uniform_of(0.7), uniform_of(0.5), uniform_of(-0.8)]
+    angle, factor = 2 * math.pi * u[0] - math.pi, 2 ** (0.2 * 0.7)
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    forward = np.diag([1 / factor, factor]) @ turn
+    side = X.shape[2]
+    moved = np.array([0.25 * 0.5, 0.25 * -0.8]) * side / 2
+    middle = np.full(2, (side - 1) / 2)
+    back = np.linalg.inv(forward)
+    offset = middle - back @ (middle + moved)
+    expected = np.stack(
+        [[affine_transform(plane, back, offset, order=1, mode="reflect") for plane in image] for image in X.numpy()]
+    )
+    policy = ("rotation", "stretch", "shift")
+    uniform = torch.tensor([[0.0, u[0], 0.0, u[1], 0.0, u[2], u[3]]] * len(X), dtype=X.dtype)
+    assert torch.allclose(augment(X, policy, uniform), torch.from_numpy(expected), atol=1e-9)
+    one_by_one = X
+    for name, own in (("rotation", u[:1]), ("stretch", u[1:2]), ("shift", u[2:])):
+        one_by_one = apply(name, one_by_one, *own)
+    assert one_by_one.std() < augment(X, policy, uniform).std()  # three times between pixels blurs
+
+
+def test_a_sample_that_no_motion_happens_to_stays_as_it_is() -> None:
+    policy = ("scale", "rotation")
+    uniform = torch.tensor([[0.9, 0.1, 0.9, 0.3]] * len(X), dtype=X.dtype)
+    assert torch.equal(augment(X, policy, uniform, 0.5), X)

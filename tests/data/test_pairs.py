@@ -49,7 +49,8 @@ def test_halves_side_by_side_are_a_pair(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("left", "right"), [("photos", "labels"), ("trainA", "trainB"), ("A/train", "B/train"), ("set/A", "set/B")]
+    ("left", "right"),
+    [("photos", "labels"), ("trainA", "trainB"), ("A/train", "B/train"), ("set/A", "set/B"), ("train/A", "train/B")],
 )
 def test_files_of_one_name_in_two_folders_are_a_pair(tmp_path: Path, left: str, right: str) -> None:
     a, b = sorted([left, right])
@@ -60,6 +61,38 @@ def test_files_of_one_name_in_two_folders_are_a_pair(tmp_path: Path, left: str, 
     assert data.train.partners is not None
     assert len(data.train) + len(data.held_out) == 12
     assert (data.train.samples.astype(int) - data.train.partners == 100).all()
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "ends"),
+    [
+        ("{}_label", "{}_img", ("", "")),
+        ("leftImg8bit/{}/aachen", "gtFine/{}/aachen", ("_leftImg8bit", "_gtFine_color")),
+    ],
+)
+def test_published_layouts_of_pairs_are_read(left: str, right: str, ends: tuple[str, str], tmp_path: Path) -> None:
+    """pix2pixHD's and Cityscapes' own, whose other label maps and polygons are no halves."""
+    files = {}
+    for split, count in (("train", 6), ("val", 3)):
+        for k in range(count):
+            a, b = (
+                f"{where.format(split)}/{split}{k}{end}.png" for where, end in zip((left, right), ends, strict=True)
+            )
+            files |= {a: png(plain(k)), b: png(plain(100 + k))}
+    if ends[0]:
+        files |= {"gtFine/train/aachen/train0_gtFine_labelIds.png": png(plain(9))}
+        files |= {"gtFine/train/aachen/train0_gtFine_polygons.json": b"{}"}
+    data = open_dataset(f"pairs:{write(tmp_path / 'p', files)}")
+    assert (len(data.train), len(data.held_out)) == (6, 3)
+    assert data.train.partners is not None
+    assert (data.train.samples.astype(int) - data.train.partners == 100).all()
+
+
+def test_what_is_no_image_has_no_partner_to_miss(tmp_path: Path) -> None:
+    files = {f"{side}/{k}.png": png(plain(k)) for side in "AB" for k in range(4)} | {"A/notes.txt": b"of last summer"}
+    data = open_dataset(f"pairs:{write(tmp_path / 'p', files)}")
+    assert len(data.train) + len(data.held_out) == 4
+    assert [one.name.endswith("notes.txt") for one in data.skipped] == [True]
 
 
 def test_the_test_folder_is_held_out_and_the_validation_part_left_out() -> None:

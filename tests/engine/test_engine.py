@@ -9,7 +9,9 @@ import pytest
 import torch
 
 import zerosum
-from zerosum.engine.engine import Engine
+from zerosum.engine.engine import Engine, processes
+from zerosum.engine.training import Training
+from zerosum.errors import TrainingError
 
 
 def test_a_slow_machine_is_named_where_a_run_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,3 +29,32 @@ def test_another_kind_of_processor_has_no_avx2_to_miss(monkeypatch: pytest.Monke
     monkeypatch.setattr("platform.machine", lambda: "arm64")
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     assert list(Engine("cpu").remarks()) == []
+
+
+@pytest.mark.parametrize(
+    ("environ", "found"),
+    [
+        ({}, (1, 1)),
+        ({"WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4", "SLURM_NTASKS": "2"}, (8, 4)),
+        ({"SLURM_NTASKS": "8", "SLURM_NNODES": "2"}, (8, 4)),
+        ({"SLURM_NTASKS": "2"}, (2, 2)),
+    ],
+)
+def test_processes_are_counted_as_torchrun_or_slurm_tells_them(environ: dict[str, str], found: tuple[int, int]) -> None:
+    assert processes(environ) == found
+
+
+def test_a_step_beyond_the_memory_ends_in_a_line_and_keeps_the_last_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def greedy(self: Training, observe: bool) -> None:
+        torch.empty(2**60, dtype=torch.uint8)  # an exabyte: what the allocator says is its own
+
+    monkeypatch.setattr(Training, "take_step", greedy)
+    with pytest.raises(TrainingError, match=r"memory is full; go on .* `zerosum resume .* --batch 16`"):
+        zerosum.train("gan", "ring", steps=5, out=tmp_path / "run", settings={"batch": 32})
+    run = zerosum.open_run(tmp_path / "run")
+    assert isinstance(run, zerosum.Run)
+    assert run.end is not None
+    assert run.end["reason"] == "failed"
+    assert run.state()["counters"]["step"] == 0

@@ -188,3 +188,15 @@ def test_who_asks_for_a_setting_gets_it_whatever_a_stage_would_change_gradually(
     plan = Plan.of(asked, 2_000)
     assert plan.leg(4).at(4).players["G"].lr == 0.5
     assert plan.leg(4).at(4).players["D"].lr == 3.0
+
+
+def test_a_plan_is_spent_where_its_last_stage_has_led_all_rates_to_0() -> None:
+    """cyclegan: 10 steps at its rate, 10 down to 0; in minutes nothing else would end it there."""
+    stages = (Stage(steps=10), Stage(steps=10, gradually={"lr": 0.0}))
+    told = dataclasses.replace(recipes.recipe("cyclegan"), stages=stages, minutes=5.0)
+    plan = Plan.of(told, 100)
+    assert plan.steps is None
+    assert [plan.spent(step) for step in (10, 19, 20, 21)] == [False, False, True, True]
+    one = dataclasses.replace(told, stages=(Stage(steps=10, gradually={"G.lr": 0.0}),))
+    assert not Plan.of(one, 100).spent(11)
+    assert not Plan.of(recipe(minutes=5.0), 100).spent(10**9)

@@ -42,6 +42,7 @@ RECIPES = {
     "auxiliary-classifier": ["acgan", *options(width=4, batch=4, grid=10)],
     # Stopped while new layers fade in; mixed styles, noise, path lengths and their mean; rates on a cosine.
     "growing": ["stylegan", *options(width=4, depth=2, batch=4, grid=10, size=28, pace=2e-5)],
+    "growing-with-penalty": ["progan", *options(width=4, batch=4, grid=10, size=28, pace=1e-5)],
     "path-lengths": ["stylegan2", *options(width=4, depth=2, batch=4, grid=10, size=28, path_every=3)],
     "gradual-rates": ["r3gan", *options(width=8, batch=4, grid=10, pace=2e-6, ema=0.9)],
     "codes": ["infogan", *options(width=4, batch=4, grid=4)],

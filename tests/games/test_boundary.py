@@ -100,3 +100,9 @@ def test_the_papers_networks_at_64_pixels() -> None:
 def test_another_loss_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="wasserstein"):
         zerosum.train("began", "digits", steps=1, out=tmp_path / "x", settings={**SMALL, "loss": "hinge"})
+
+
+@pytest.mark.parametrize("setting", [{"drift": 0.1}, {"augment": ["colour"], "ada_target": 0.6}])
+def test_what_this_game_has_no_use_for_is_refused(setting: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="leave drift and ada_target at 0"):
+        training(**setting)

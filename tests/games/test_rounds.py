@@ -72,6 +72,9 @@ class Counted:
     def uniform(self, count: int) -> Tensor:
         return torch.full((count,), 0.25, dtype=torch.float64)
 
+    def dice(self, count: int) -> list[float]:
+        return [0.25] * count
+
 
 class Played:
     """A game with toy players, and a record of its updates; `rates` are plain gradient descent's."""
@@ -295,3 +298,44 @@ def test_other_rules_take_hold_in_the_next_round() -> None:
     played.game.retell(dataclasses.replace(played.game.rules, n_critic=2))
     played.round()
     assert played.order == "DGDDG"
+
+
+def test_a_loss_of_pairs_leaves_ds_share_as_it_is_where_g_plays_first() -> None:
+    """G compares its four fakes with four real samples; D's turn after it still sees two of each."""
+    played = Played(loss="relativistic", d_share=0.5, first="G")
+    played.round(batch=4)
+    assert [len(seen) for seen in played.networks["D"].seen] == [4, 4, 2, 2]
+
+
+class Deciding(nn.Module):
+    decides_on_host = True
+
+
+def test_rounds_of_a_network_that_decides_on_the_host_are_not_alike() -> None:
+    played = Played()
+    assert played.game.phase(1) is not None
+    networks = {"G": nn.Sequential(G(), Deciding()), "D": D()}
+    assert Adversarial(networks, AdversarialRules()).phase(1) is None
+
+
+class Labelled(nn.Module):
+    """Not a G that is trained: its weights are what orthogonality looks at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shapes = nn.Linear(1, 2).double()
+        self.classes = nn.Embedding(3, 1).double()
+        with torch.no_grad():
+            self.shapes.weight.copy_(torch.tensor([[2.0], [3.0]]))
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        return self.shapes(z)[:, :1] + 0 * self.classes.weight.sum()
+
+
+def test_orthogonality_is_in_gs_loss_and_of_no_embedding() -> None:
+    """Rows (2) and (3): their product is 6, twice off the diagonal: 2 * 36, times a weight of 0.5."""
+    played = Played()
+    played.networks["G"] = Labelled().train()
+    played.game = Adversarial(played.networks, AdversarialRules(ortho=0.5))
+    terms, _ = played.round()
+    assert float(terms["G/ortho"]) == pytest.approx(36.0)

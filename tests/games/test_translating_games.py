@@ -58,6 +58,9 @@ class Dealt:
     def uniform(self, count: int) -> Tensor:
         return torch.full((count,), 0.25, dtype=torch.float64)
 
+    def dice(self, count: int) -> list[float]:
+        return [0.25] * count
+
 
 def image(*values: float) -> Tensor:
     return torch.tensor(values, dtype=torch.float64).view(-1, 1, 1, 1)
@@ -262,14 +265,14 @@ def test_a_judge_without_names_is_refused_and_so_is_a_loss_of_pairs() -> None:
 
 def test_a_pool_fills_before_it_gives_back_older_images() -> None:
     pool = Pool(2)
-    chance = torch.tensor([0.1, 0.0])  # an older one, the first
-    assert pool.exchange(image(1.0), chance).item() == 1
-    assert pool.exchange(image(2.0), chance).item() == 2
-    assert pool.exchange(image(3.0), chance).item() == 1
+    dice = [0.1, 0.0]  # an older one, the first
+    assert pool.exchange(image(1.0), dice).item() == 1
+    assert pool.exchange(image(2.0), dice).item() == 2
+    assert pool.exchange(image(3.0), dice).item() == 1
     assert pool.images is not None
     assert pool.images.flatten().tolist() == [3, 2]
-    assert pool.exchange(image(4.0), torch.tensor([0.1, 0.9])).item() == 2
-    assert pool.exchange(image(5.0), torch.tensor([0.5, 0.0])).item() == 5  # the new one, which is not kept
+    assert pool.exchange(image(4.0), [0.1, 0.9]).item() == 2
+    assert pool.exchange(image(5.0), [0.5, 0.0]).item() == 5  # the new one, which is not kept
     assert pool.images.flatten().tolist() == [3, 4]
 
 
@@ -277,10 +280,10 @@ def test_half_of_what_a_full_pool_shows_is_older() -> None:
     torch.manual_seed(0)
     pool, older = Pool(50), 0
     for step in range(2_000):
-        shown = pool.exchange(image(float(step)), torch.rand(2)).item()
+        shown = pool.exchange(image(float(step)), torch.rand(2).tolist()).item()
         older += step >= 50 and shown != step
     assert abs(older / 1_950 - 0.5) < 4 * (0.25 / 1_950) ** 0.5
-    assert Pool(0).exchange(image(7.0), torch.rand(2)).item() == 7
+    assert Pool(0).exchange(image(7.0), [0.1, 0.0]).item() == 7
 
 
 def test_pools_are_part_of_the_games_state_and_shrink_when_they_are_told_to() -> None:
@@ -294,3 +297,19 @@ def test_pools_are_part_of_the_games_state_and_shrink_when_they_are_told_to() ->
         assert torch.equal(mine.images, theirs.images)
     other.retell(CycleRules(pool=1))
     assert [len(pool.images) for pool in other.pools if pool.images is not None] == [1, 1]
+
+
+def test_d_is_asked_about_images_of_the_size_that_its_stage_trains_on() -> None:
+    """Means of four pixels, 2 and 1: not the pixels themselves, whose logits have another accuracy."""
+
+    class Coarse(Times):
+        def at(self, coarse: int) -> None:
+            pass
+
+    def picture(*pixels: float) -> Tensor:
+        return torch.tensor(pixels, dtype=torch.float64).view(1, 1, 2, 2)
+
+    game = Paired({"G": Coarse(2.0), "D": Judge(1.0)}, PairedRules(loss="non-saturating", coarse=1))
+    said = game.judge(Shown(real=picture(-1, 9, -1, 1), fake=picture(-1, -1, -1, -1), given=picture(1, 1, 1, 1)))
+    assert said["acc_real"].item() == 1.0
+    assert said["acc_fake"].item() == 1.0

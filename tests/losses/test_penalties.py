@@ -148,3 +148,12 @@ def test_orthogonality_counts_products_of_different_rows_only() -> None:
     orthogonality([weight]).backward()
     assert weight.grad is not None
     assert weight.grad.tolist() == [[4 * 11 * 3.0, 4 * 11 * 4.0], [4 * 11 * 1.0, 4 * 11 * 2.0]]
+
+
+def test_a_fake_of_fewer_bits_is_met_halfway() -> None:
+    """Under autocast G's images are bfloat16, and the data's are not."""
+    critic = nn.Sequential(nn.Flatten(), nn.Linear(4, 1))
+    real, fake = rand(2, 4).float(), rand(2, 4, seed=1).bfloat16()
+    found = gradient_penalty(lambda x, _: critic(x).flatten(), real, fake, torch.tensor([0.25, 0.5]))
+    weight = critic[1].weight.norm()
+    torch.testing.assert_close(found, ((weight - 1) ** 2).expand(2))

@@ -22,7 +22,7 @@ from zerosum.errors import UserError
 from zerosum.metrics.features import FEATURES, Extractor, extractor_for
 from zerosum.metrics.features.classifier import FOLDER, NAMES, Classifier
 from zerosum.metrics.features.damage import DAMAGES, damaged, transplant
-from zerosum.metrics.features.encoder import Settings, open_encoder, trained
+from zerosum.metrics.features.encoder import Settings, encoder_of, trained
 from zerosum.metrics.features.tensors import checksum, fitted
 from zerosum.metrics.frechet import Moments, frechet_distance
 
@@ -215,7 +215,7 @@ def test_data_sets_with_a_network_of_their_own_get_it(data, network):
 def test_an_unknown_network_is_told_with_the_nearest():
     with pytest.raises(UserError, match="did you mean fashion-net"):
         extractor_for(digits_like("mnist"), "fashon-net")
-    assert set(FEATURES) == {"digits-net", "encoder", "fashion-net", "inception"}
+    assert set(FEATURES) == {"digits-net", "encoder", "fashion-net", "inception", "second-encoder"}
 
 
 def test_points_have_no_feature_network():
@@ -306,9 +306,9 @@ def few_digits() -> Dataset:
 
 def test_the_encoder_is_trained_once_and_then_comes_from_the_cache(few_digits, cache):
     steps: list[tuple[int, int]] = []
-    first = open_encoder(few_digits, lambda *step: steps.append(step), SHORT)
+    first = encoder_of(few_digits, lambda *step: steps.append(step), SHORT)
     assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    second = open_encoder(few_digits, lambda *step: steps.append(step), SHORT)
+    second = encoder_of(few_digits, lambda *step: steps.append(step), SHORT)
     assert len(steps) == 4
     images = few_digits.train.samples[:40]
     assert first.checksum == second.checksum
@@ -332,11 +332,11 @@ def test_the_same_seed_gives_the_same_encoder_and_another_does_not(few_digits):
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "emptied"])
 def test_a_damaged_file_in_the_cache_is_made_anew(damage, few_digits, cache):
-    whole = open_encoder(few_digits, None, SHORT).checksum
+    whole = encoder_of(few_digits, None, SHORT).checksum
     (path,) = cache.glob("*.safetensors")
     data = path.read_bytes()
     path.write_bytes({"cut": data[: len(data) // 2], "changed": data[:-1] + b"\xff", "emptied": b""}[damage])
-    assert open_encoder(few_digits, None, SHORT).checksum == whole
+    assert encoder_of(few_digits, None, SHORT).checksum == whole
     assert path.read_bytes() == data
 
 
@@ -345,20 +345,20 @@ def test_ctrl_c_in_the_middle_leaves_nothing_in_the_cache(few_digits, cache):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        open_encoder(few_digits, stop, SHORT)
+        encoder_of(few_digits, stop, SHORT)
     assert not list(cache.glob("*.safetensors"))
-    assert open_encoder(few_digits, None, SHORT).checksum  # the lock is free again
+    assert encoder_of(few_digits, None, SHORT).checksum  # the lock is free again
 
 
 def test_other_data_or_settings_have_an_encoder_of_their_own(few_digits, cache):
-    open_encoder(few_digits, None, SHORT)
-    open_encoder(few_digits, None, replace(SHORT, steps=5))
-    open_encoder(replace(few_digits, fingerprint="0" * 64), None, SHORT)
+    encoder_of(few_digits, None, SHORT)
+    encoder_of(few_digits, None, replace(SHORT, steps=5))
+    encoder_of(replace(few_digits, fingerprint="0" * 64), None, SHORT)
     assert len(list(cache.glob("*.safetensors"))) == 3
 
 
 def test_features_of_the_data_itself_are_standardised(few_digits, cache):
-    values = open_encoder(few_digits, None, SHORT)(few_digits.train.samples).values
+    values = encoder_of(few_digits, None, SHORT)(few_digits.train.samples).values
     np.testing.assert_allclose(values.mean(axis=0), 0, atol=0.05)
     np.testing.assert_allclose(values.var(axis=0), 1, atol=0.1)
 
@@ -367,7 +367,7 @@ def test_features_of_the_data_itself_are_standardised(few_digits, cache):
 def test_the_encoder_takes_every_size_grey_and_colour(size, channels, cache):
     rng = np.random.default_rng(0)
     data = digits_like("folder:x", train=Split(samples=images_of(rng, 34, size, channels)))
-    encoder = open_encoder(data, None, Settings(steps=1, batch=8))
+    encoder = encoder_of(data, None, Settings(steps=1, batch=8))
     other = images_of(rng, 5, 24, 4 - channels)
     assert np.isfinite(encoder(other).values).all()
 
@@ -376,7 +376,7 @@ def test_the_encoder_takes_every_size_grey_and_colour(size, channels, cache):
 def test_what_can_be_differentiated_are_the_same_features(size, channels, cache, networks):
     rng = np.random.default_rng(1)
     images = images_of(rng, 34, size, channels)
-    encoder = open_encoder(digits_like("folder:y", train=Split(samples=images)), None, Settings(steps=1, batch=8))
+    encoder = encoder_of(digits_like("folder:y", train=Split(samples=images)), None, Settings(steps=1, batch=8))
     for extractor in (encoder, networks["digits-net"]):
         x = (torch.from_numpy(images[:3]).permute(0, 3, 1, 2).float() / 255).requires_grad_()
         values = extractor.vectors(x)

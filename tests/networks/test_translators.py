@@ -297,3 +297,17 @@ def test_what_a_translator_cannot_make_is_refused_in_one_line() -> None:
         with pytest.raises(UserError, match=said) as refusal:
             build(player, domain)
         assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["cyclegan", "discogan", "stargan", "srgan", "pix2pixhd"])
+def test_translators_that_say_so_take_images_of_any_size(name: str) -> None:
+    """Of a side that is so many times their granularity; an image of another shape has what it has alone."""
+    G, _, domain = players(name, 64)
+    assert domain.source is not None
+    G.eval()
+    height, width = (3 * max(G.granularity, 16), 5 * max(G.granularity, 16))
+    y = None if domain.classes is None else torch.zeros(1, dtype=torch.long)
+    factor = getattr(G, "factor", 1)
+    with torch.no_grad():
+        made = G(torch.rand(1, domain.source[0], height, width), y)
+    assert made.shape == (1, 3, factor * height, factor * width)

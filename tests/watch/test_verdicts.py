@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from zerosum.cli.app import main
+from zerosum.cli.options import settings
 from zerosum.engine.events import check_event
+from zerosum.recipes import names
+from zerosum.recipes import recipe as recipe_of
 from zerosum.watch.record import KEPT
 from zerosum.watch.signals import read
 from zerosum.watch.verdict import ALARMS
-from zerosum.watch.watching import Watch, replay
+from zerosum.watch.watching import Watch, Watcher, replay
 
 FALLING = (100.0, 60.0, 40.0, 30.0, 25.0, 22.0)
 STUCK = (100.0, 99.0, 104.0, 101.0, 100.0, 103.0, 99.5, 102.0)
@@ -51,6 +56,7 @@ SIGNS: list[tuple[str, dict[str, Any]]] = [
     ("steganographic", {"exams": {"probes": {**HONEST, "fragile": 8.0}}, "scores": FALLING}),
     ("condition ignored", {"exams": {"probes": {"condition": 0.0}}, "scores": FALLING}),
     ("condition ignored", {"exams": {"probes": {**HONEST, "asked": 0.01}}, "scores": FALLING}),
+    ("learning", {"exams": {"probes": {**HONEST, "asked": 0.03, "apart": 1.05}}, "scores": FALLING}),
     # What is honest: it changes little where domains hardly differ, or arrives; its cycle is far from exact.
     ("learning", {"exams": {"probes": HONEST}, "scores": FALLING}),
     ("learning", {"exams": {"probes": {**HONEST, "change": 0.02, "arrived": 1.0, "apart": 1.1}}, "scores": FALLING}),
@@ -59,6 +65,9 @@ SIGNS: list[tuple[str, dict[str, Any]]] = [
     ("learning", {"exams": {"probes": {"condition": 0.3}}, "scores": FALLING}),
     ("not learning", {"scores": STUCK}),
     ("not learning", {"exams": {"label_gap": 0.01}, "scores": FALLING}),
+    # Each class near a single image: a collapse where the score stands still, and not while it still gets better.
+    ("mode collapse", {"exams": {"spread": 0.9, "nearest": 0.3}, "scores": LEVEL}),
+    ("learning", {"exams": {"spread": 0.9, "nearest": 0.3}, "scores": FALLING}),
     ("oscillating", {"scores": (100.0, 30.0, 90.0, 35.0, 95.0, 40.0, 99.0, 45.0)}),
 ]
 
@@ -270,3 +279,69 @@ def test_steps_told_again_after_a_resume_count_once(step_at: Any, recipe: Any) -
     for step in (1, 50, 100, 50, 100, 150):
         watch.record.take(step_at(step))
     assert watch.record.steps.column("step").tolist() == [1, 50, 100, 150]
+
+
+def test_a_d_that_once_knew_the_classes_may_forget_them(story: Any, recipe: Any) -> None:
+    """As r3gan's does, once its G obeys them: then it is never shown a fake of a wrong class."""
+    told = story(exams={"label_gap": 0.01}, scores=FALLING)
+    next(event for event in told if event["event"] == "exam")["label_gap"] = 0.85
+    watch = judged(told, recipe)
+    assert watch.verdict is not None
+    assert watch.verdict.name == "learning"
+
+
+@pytest.mark.parametrize("name", names())
+def test_no_run_is_advised_a_setting_that_it_does_not_know(name: str, story: Any) -> None:
+    known = recipe_of(name)
+    stored = json.loads(json.dumps(known.to_dict()))
+    tried = 0
+    for _, signs in SIGNS:
+        watch = judged(story(**signs), stored)
+        assert watch.verdict is not None
+        for command in (one.command for one in watch.verdict.advice if one.command):
+            told = re.findall(r"--set (\S+)", command)
+            known.override(settings(told))
+            tried += len(told)
+    assert tried
+
+
+def test_a_balance_is_not_advised_a_penalty_that_it_refuses(story: Any) -> None:
+    stored = recipe_of("began").to_dict()
+    for name, signs in SIGNS:
+        watch = judged(story(**signs), stored)
+        assert watch.verdict is not None
+        assert not any("--set r1=" in (one.command or "") for one in watch.verdict.advice), name
+
+
+def test_commands_name_the_run_and_the_data_as_a_shell_reads_them(story: Any, recipe: Any) -> None:
+    recipe["data"] = "folder:/data/RUN 1"
+    watch = judged(story(exams={"label_gap": 0.01}, scores=FALLING), recipe)
+    assert watch.verdict is not None
+    told = watch.verdict.event("runs/x")["advice"]
+    assert [tried["command"] for tried in told] == ["zerosum data show 'folder:/data/RUN 1'"]
+
+
+def test_a_run_that_is_gone_on_with_is_not_dead_for_the_time_before(story: Any, recipe: Any, step_at: Any) -> None:
+    """Its verdict has stood since it was taken up again, whatever its clock says."""
+    watch = judged(story(exams={"spread": 0.05, "nearest": 0.01}, scores=STUCK), recipe)
+    heard: list[Any] = []
+    watcher = Watcher(watch, heard.append, "runs/x")
+    watcher({"event": "start"})
+    watcher(step_at(4_050, seconds=405.0))
+    assert watcher.dead(minutes=1.0) is None
+    watcher(step_at(4_100, seconds=470.0))
+    assert "gave the run up" in str(watcher.dead(minutes=1.0))
+
+
+@pytest.mark.parametrize(("last", "name"), [(0.8, "balanced"), (0.97, "not learning")])
+def test_a_distance_to_partners_gains_less_after_it_is_first_measured(
+    last: float, name: str, story: Any, recipe: Any
+) -> None:
+    """pix2pix on street scenes gains a quarter in all, and then no more: it has learned what there was to learn."""
+    told = story(scores=(1.0, 0.9, last, last, last, last, last, last, last))
+    for event in told:
+        if event["event"] == "score":
+            event["name"] = "l1"
+    watch = judged(told, recipe)
+    assert watch.verdict is not None
+    assert watch.verdict.name == name

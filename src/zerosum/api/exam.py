@@ -119,8 +119,9 @@ def _by_heart(game: Game, seen: Batch, unseen: Batch, like: Tensor) -> tuple[flo
 
 def _apart(one: Tensor, other: Tensor) -> float:
     """The difference of two means over the common standard deviation; 0 where there is no deviation."""
-    deviation = ((one.double().var(correction=0) + other.double().var(correction=0)) / 2).sqrt()
-    return float((one.double().mean() - other.double().mean()) / deviation) if float(deviation) > 0 else 0.0
+    one, other = one.cpu().double(), other.cpu().double()
+    deviation = ((one.var(correction=0) + other.var(correction=0)) / 2).sqrt()
+    return float((one.mean() - other.mean()) / deviation) if float(deviation) > 0 else 0.0
 
 
 @contextlib.contextmanager

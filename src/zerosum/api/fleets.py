@@ -110,6 +110,8 @@ def train_fleet(
 
 def resume_fleet(path: Path, more: More, device: Device | None, precision: Precision | None, care: Care) -> Fleet:
     """Finish what is unfinished of a fleet; then give every member so much more. On the device that it began on."""
+    if care.act:
+        raise UserError("act is for single runs: a fleet has many, leave it out")
     fleet = Fleet(path)
     path_taken = fleet.info.get("device", {"device": "auto", "precision": "32-true"})
     engine = Engine(device or path_taken["device"], precision or path_taken["precision"])

@@ -87,7 +87,8 @@ class Generator:
     def words(self, text: str, count: int = 1) -> npt.NDArray[np.int64]:
         """(count, L): a text as the network takes it; `UserError` for one that it can't know, or if it hears none."""
         if self.vocabulary is None:
-            raise UserError(f"this run of {self.recipe.name} hears no text: `zerosum sample RUN` draws from it")
+            other = "sample RUN" if self.domain.source is None else "translate RUN IMAGES"
+            raise UserError(f"this run of {self.recipe.name} hears no text: `zerosum {other}` is its command")
         return np.repeat(self.vocabulary.row(text)[None], count, axis=0)
 
     def styled(self) -> Styled:

@@ -139,7 +139,7 @@ def _judge_translation(judged: Subject, what: PathLike, against: str | None, que
         )
     wanted = translations.chosen(question.metrics)
     dataset = translations.data_of(judged.generator, against)
-    net = translations.network_for(dataset, wanted, question.network, question.progress)
+    net = translations.network_for(judged.generator.recipe, dataset, wanted, question.network, question.progress)
     rounds = [
         translations.judge_translation(judged.generator, dataset, question.n, seed, wanted, net)
         for seed in question.seeds

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import safetensors.torch
@@ -21,10 +21,11 @@ from zerosum.reporting.charts import Chart, Line
 from zerosum.reporting.curves import picture
 from zerosum.reporting.words import words
 from zerosum.sampling import mixing, projection
-from zerosum.sampling.directions import COLUMNS, METHODS, Method, find, strips
+from zerosum.sampling.directions import COLUMNS, find, strips
 from zerosum.sampling.files import replacing
 from zerosum.sampling.grid import Bytes, montage, to_uint8
 from zerosum.sampling.latents import Space
+from zerosum.sampling.sweeps import along_codes, coded, sweeps
 from zerosum.types import PathLike
 
 
@@ -42,6 +43,9 @@ class Projected:
     def files(self) -> list[Path]:
         """The target beside the projection, the distance by step, the code, and the numbers."""
         return [self.path / name for name in ("projection.png", "curve.png", "code.safetensors", "result.json")]
+
+
+Method = Literal["sefa", "pca", "codes"]
 
 
 def mix(
@@ -96,19 +100,26 @@ def directions(
 
     A row for each direction: the seed's picture in the middle, led from -span to span deviations. The other file has
     `directions` (count, D), of length 1, and `scales` (count,), the deviation along each. method: "sefa", from weights,
-    or "pca", from samples (GANSpace). Without `out`, directions.png in the run's folder. `UserError` for points.
+    "pca", from samples (GANSpace), or "codes", of an InfoGAN: each of its continuous codes led through, a row for each
+    category. Without `out`, directions.png in the run's folder. `UserError` for points.
     """
-    if method not in METHODS:
-        raise UserError(f"method is {method!r}; expected one of {', '.join(METHODS)}")
+    if method not in get_args(Method):
+        raise UserError(f"method is {method!r}; expected one of {', '.join(get_args(Method))}")
     target = _png(run, out, "directions.png")
     generator = load(run, checkpoint, device=device)
     _require_images(generator)
     labels = generator.labels(1, label)
     where: dict[str, Any] = {"device": generator.device, "label": None if labels is None else int(labels[0])}
-    found = find(generator.network, method, count, seed=seed, **where)
-    made = strips(generator.network, found, seed=seed, span=span, value_range=generator.domain.value_range, **where)
+    shown: dict[str, Any] = {"seed": seed, "value_range": generator.domain.value_range}
+    if method == "codes":
+        found = along_codes(coded(generator.network))
+        made, rows = sweeps(coded(generator.network), device=generator.device, **shown)
+    else:
+        found = find(generator.network, method, count, seed=seed, **where)
+        made = strips(generator.network, found, span=span, **shown, **where)
+        rows = [str(row + 1) for row in range(count)]
     with replacing(target) as partial:
-        montage(made, COLUMNS, row_labels=[str(row + 1) for row in range(count)]).save(partial)
+        montage(made, COLUMNS, row_labels=rows).save(partial)
     tensors = {"directions": torch.from_numpy(found.directions), "scales": torch.from_numpy(found.scales)}
     about = {"method": method, "seed": seed, **_about(generator)}
     _write_tensors(target.with_suffix(".safetensors"), {name: value.float() for name, value in tensors.items()}, about)

@@ -88,16 +88,28 @@ class Exam:
         low = self.value_range[0]
         disturbed = ((fake + SIGMA * self.unit * noise - low) / self.unit).round().clamp(0, 255) * self.unit + low
         back, back_disturbed = (through(G, x, origin) for x in (fake, disturbed))
-        errors = [float((x - self.given).abs().mean()) for x in (back, back_disturbed)]
-        grown = (errors[1] - errors[0]) / max(float((disturbed - fake).abs().mean()), self.unit / 100)
         return fake, {
             "change": float((fake - self.given).abs().mean()) / self.between,
-            "cycle": errors[0] / self.between,
-            "fragile": grown,
+            "cycle": float((back - self.given).abs().mean()) / self.between,
+            "fragile": self.fragile(fake, disturbed, back, back_disturbed),
             "asked": float((through(G, self.given, other) - fake).abs().mean()) / self.between,
             "arrived": self.arrived(fake),
             "apart": self.apart,
         }
+
+    def fragile(self, fake: Tensor, disturbed: Tensor, back: Tensor, back_disturbed: Tensor) -> float:
+        """How many times a disturbance has grown on the way back: the mean over domains, beyond what contrast explains.
+
+        Out of a domain of less contrast an image is stretched, and so is what disturbs it.
+        """
+        found = []
+        for number in range(len(self.dataset.classes or ())):
+            mine = torch.as_tensor(self.task.labels == number)
+            given, made = self.given[mine], fake[mine]
+            errors = [float((x[mine] - given).abs().mean()) for x in (back, back_disturbed)]
+            grown = (errors[1] - errors[0]) / max(float((disturbed[mine] - made).abs().mean()), self.unit / 100)
+            found.append(grown / max(1.0, float(given.std() / made.std().clamp_min(self.unit))))
+        return float(np.mean(found))
 
     def arrived(self, fake: Tensor) -> float:
         """The distance of the images made to those of their domains, over that of the images given."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from zerosum.data import Dataset
 from zerosum.engine.engine import Device, Engine, Precision
 from zerosum.engine.plan import Plan, epoch_steps
 from zerosum.engine.run import RunFolder
-from zerosum.errors import UserError
+from zerosum.errors import CheckpointError, UserError
 from zerosum.spec import Recipe, Stage, differences
 
 START = "start"  # of a run: a source that is no checkpoint, but the weights that its seed gives
@@ -92,6 +93,8 @@ def go_on(path: Path, more: More, engine: Engine, care: Care) -> Run:
         plan = _longer(plan_of(folder, len(dataset.train)), more, at, seconds)
         if plan.steps is not None and at >= plan.steps and plan.minutes is None:
             raise UserError(f"{path} is finished at step {at}: go on with --steps +N, --epochs +N or --minutes +M")
+        if plan.minutes is not None and plan.spent(at):
+            raise UserError(f"{path} is finished at step {at}, where its rates came to 0: branch it with another --lr")
         training = assemble(folder.recipe, dataset, engine, plan)
         if state:
             training.load_state_dict(state)
@@ -171,11 +174,26 @@ def branch(folder: RunFolder, changed: Recipe, change: Change, more: More, engin
     if state:
         _drop_foreign_moments(state, old, recipe)
         training.load_state_dict(state)
-        training.best = None if {"data", "best"} & set(changes) else training.best
+    best = {} if state is None or {"data", "best"} & set(changes) else _best_by(folder, at)
+    training.best = training.best if "best" in best else None
+    training.bests = {name: value for name, value in training.bests.items() if f"best-{name}" in best}
     where = change.out or new_path(folder.path.parent, recipe.name, f"branch-of-{folder.path.name}")
     parent = {"run": str(folder.path.resolve()), "checkpoint": name, "step": at, "changes": changes}
     new = new_folder(Path(engine.same_everywhere(str(where))), training, recipe, dataset, parent)
+    for kept, checkpoint in best.items() if engine.leads else ():
+        new.write(kept, checkpoint)
     return drive(training, new, dataset, care)
+
+
+def _best_by(folder: RunFolder, at: int) -> dict[str, dict[str, Any]]:
+    """The parent's best checkpoints up to step `at`, by name: a branch has to beat them, and so takes them along."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in folder.checkpoints():
+        if name in ("best", "second") or name.startswith("best-"):
+            with contextlib.suppress(CheckpointError):  # a damaged one is as none
+                state = folder.read(name)
+                found |= {name: state} if state["counters"]["step"] <= at else {}
+    return found
 
 
 def _remaining(plan: Plan, changes: Mapping[str, Any], more: More, at: int, seconds: float) -> Recipe:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from torch import nn
 
 from zerosum.data import Dataset
+from zerosum.errors import UserError
 from zerosum.metrics.classes import class_histogram, histogram_divergence
 from zerosum.metrics.coverage import NEIGHBOURS, RealManifold
 from zerosum.metrics.features import extractor_for, own
@@ -55,9 +56,14 @@ class Scorer:
 
     def __init__(self, recipe: Recipe, domain: Domain, dataset: Dataset) -> None:
         self.domain, self.dataset = domain, dataset
-        wants_fid = recipe.best == "fid" or bool({"fid", "coverage"} & set(recipe.best_of))
+        self.asked = set(recipe.best_of)
+        wants_fid = recipe.best == "fid" or (recipe.best != "swd" and bool({"fid", "coverage"} & self.asked))
         shipped = recipe.best != "swd" and own(dataset.name) is not None
         self.name = "fid" if dataset.kind == "images" and (wants_fid or shipped) else "swd"
+        if dataset.kind != "images" and self.asked - {"swd"}:
+            raise UserError(
+                f"best_of={','.join(sorted(self.asked))} asks for images, and {dataset.name} is points: swd"
+            )
 
     @cached_property
     def _reference(self) -> Reference:
@@ -76,37 +82,45 @@ class Scorer:
         return SlicedWasserstein(np.asarray(self.dataset.held_out.samples[:SWD_SCORED]))
 
     def score(self, generator: nn.Module) -> Mapping[str, Any]:
-        """{"name", "value", "levels"}: lower is better, and what else came of it."""
-        if self.name == "swd":
+        """{"name", "value", "levels"}: lower is better, and what else came of it or was asked for."""
+        value, levels = self._of(self.name, generator)
+        other = "fid" if self.name == "swd" else "swd"
+        if self.asked & ({"fid", "coverage"} if other == "fid" else {"swd"}):
+            beside, more = self._of(other, generator)
+            levels |= {other: beside, **more}
+        return {"name": self.name, "value": value, "levels": levels}
+
+    def _of(self, name: str, generator: nn.Module) -> tuple[float, dict[str, float]]:
+        """A distance of the generator's samples, and what else comes of it."""
+        if name == "swd":
             count = min(SWD_SCORED, len(self.dataset.held_out))
-            levels = self._sliced_few.distance(self._samples(generator, count, SEED))
-            return {"name": "swd", "value": levels.pop("mean"), "levels": levels}
+            levels = self._sliced_few.distance(self._samples(generator, count, SEED, self.dataset.held_out.told))
+            return levels.pop("mean"), levels
         features = self._features(generator, SCORED, SEED)
         value = frechet_distance(Moments.of(features.values), self._reference.moments)
-        return {"name": "fid", "value": value, "levels": dict(self._levels(features))}
+        return value, dict(self._levels(features))
 
     def rescore(self, generators: Mapping[int, nn.Module]) -> tuple[str, int, dict[int, float]]:
         """The same score of each generator, of more samples and another z."""
         values = {}
         for step, generator in generators.items():
             if self.name == "swd":
-                samples = self._samples(generator, SWD_RESCORED, RESEED)
+                samples = self._samples(generator, SWD_RESCORED, RESEED, self.dataset.held_out.told)
                 values[step] = self._sliced.distance(samples)["mean"]
             else:
                 moments = Moments.of(self._features(generator, RESCORED, RESEED).values)
                 values[step] = frechet_distance(moments, self._reference.moments)
         return self.name, SWD_RESCORED if self.name == "swd" else RESCORED, values
 
-    def _samples(self, generator: nn.Module, count: int, seed: int) -> draw.Samples:
-        """Samples of classes, or captions, distributed as the data's."""
-        told = self.dataset.held_out.told if self.name == "swd" else self._reference.told
+    def _samples(self, generator: nn.Module, count: int, seed: int, told: Labels) -> draw.Samples:
+        """Samples of classes, or captions, distributed as those told."""
         labels = in_turn(told, count) if self.domain.conditional and told is not None else None
         return np.concatenate(list(drawn(generator, self.domain, count, seed, labels)))
 
     def _features(self, generator: nn.Module, count: int, seed: int) -> Any:
         extractor = self._reference.extractor
         assert extractor is not None
-        return extractor(self._samples(generator, count, seed))
+        return extractor(self._samples(generator, count, seed, self._reference.told))
 
     def _levels(self, features: Any) -> Iterator[tuple[str, float]]:
         if len(self._reference.features.values) > max(NEIGHBOURS):

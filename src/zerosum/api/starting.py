@@ -136,10 +136,11 @@ def drive(training: Training, folder: RunFolder, dataset: Dataset, care: Care) -
             folder.sweep()
         fresh = training.step == training.plan.begins
         bus, watcher = open_bus(folder, training.step, care, fresh=fresh) if engine.leads else (Bus(), None)
-        looked_after = habits(folder, recipe, domain_of(recipe, dataset), dataset, care, watcher)
-        loop = Loop(training, folder, bus, looked_after)
-        hurry = False
+        hurry = True  # nothing has been trained yet
         try:
+            looked_after = habits(folder, recipe, domain_of(recipe, dataset), dataset, care, watcher)
+            loop = Loop(training, folder, bus, looked_after)
+            hurry = False
             for message in (*remarks(dataset), *engine.remarks()) if fresh else ():
                 bus.warn(message)
             loop.run()

@@ -68,14 +68,14 @@ class DrawnFleet(Subject):
         self.data = str(self.fleet.info["recipe"]["data"])
 
     def samples(self, n: int, seed: int, classes: Labels) -> Samples:
+        if len(self.generators) < len(self.fleet.labels):
+            raise UserError(f"{self.fleet.path} lacks models: finish it with `zerosum resume {self.fleet.path}`")
         numbers = np.arange(n) % len(self.fleet.labels) if classes is None else np.resize(classes, n)
         parts = []
         for label, generator in self.generators.items():
             count = int((numbers == self.fleet.labels.index(label)).sum())
             if count:
                 parts.append(generator.sample(count, seed=self.fleet.seed(seed, label)))
-        if len(parts) < len(self.fleet.labels):
-            raise UserError(f"{self.fleet.path} lacks models: finish it with `zerosum resume {self.fleet.path}`")
         return np.concatenate(parts)
 
 

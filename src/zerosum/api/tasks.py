@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from torch import nn
 
 from zerosum.data import Dataset, Split
 from zerosum.engine.run import RunFolder
+from zerosum.errors import UserError
 from zerosum.games.base import Game, Shown
 from zerosum.metrics.pairs import l1
 from zerosum.metrics.swd import SlicedWasserstein
@@ -118,9 +119,13 @@ class TaskScorer:
     best: the recipe's. `swd` is that to the partners as a set, which does not prefer what is blurred as `l1` does.
     """
 
-    def __init__(self, domain: Domain, dataset: Dataset, best: str = "auto") -> None:
+    def __init__(self, domain: Domain, dataset: Dataset, best: str = "auto", best_of: Sequence[str] = ()) -> None:
         self.domain, self.dataset = domain, dataset
         self.name = "l1" if dataset.train.partners is not None and best != "swd" else "swd"
+        if best_of:
+            raise UserError(
+                f"best_of={','.join(best_of)} is kept of images from noise, and this run translates: leave it out"
+            )
 
     @cached_property
     def _few(self) -> Task:

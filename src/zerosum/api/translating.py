@@ -37,6 +37,8 @@ NOTE = "translation.json"  # in the folder: what made it, so that a half-finishe
 Make = Callable[[Tensor, Tensor | None], Tensor]  # images, and the domains to lead them into -> images
 SMALLEST = 8  # pixels of a side
 MADE_OF = "zerosum:made-of"  # in each PNG: SHA-256 of what was translated
+TILE = 512  # pixels of a side that goes through a network whole; larger images go in tiles
+DAMAGED = "damaged"  # in the place of such a digest
 
 
 @dataclass
@@ -56,8 +58,8 @@ class Translated:
             raise UserError(f"{both} would become one file: rename one, or translate them into folders of their own")
         self._names[target] = item.name
         digest = hashlib.sha256(item.data).hexdigest()
-        if target.exists():
-            if made_of(target) not in (digest, None):
+        if target.exists() and (known := made_of(target)) != DAMAGED:
+            if known not in (digest, None):
                 raise UserError(
                     f"{target} was made of another image than {item.name}: remove it, or name another --out"
                 )
@@ -74,13 +76,14 @@ class Translated:
 
 
 def made_of(target: Path) -> str | None:
-    """What a translation says that it was made of; None where it says nothing, or is no image."""
+    """What a translation says that it was made of; None where it says nothing, DAMAGED where it is no whole image."""
     try:
         with transforms.quiet(), Image.open(target) as image:
+            image.load()
             told = image.info.get(MADE_OF)
             return None if told is None else str(told)
-    except (OSError, Image.DecompressionBombError):
-        return None
+    except (OSError, SyntaxError, Image.DecompressionBombError):
+        return DAMAGED
 
 
 def translate(
@@ -174,7 +177,11 @@ def laid_out(generator: Generator, reads: Layout, paths: Sequence[PathLike], see
 
 def drawn_of(generator: Generator, given: Bytes, seed: int, _: bytes = b"") -> Image.Image:
     """What the run makes of what it is given, (S, S, c)."""
-    made = next(translate_given(generator.network, given[None], value_range=generator.domain.value_range, seed=seed))
+    domain = generator.domain
+    drawn = translate_given(
+        generator.network, given[None], value_range=domain.value_range, device=generator.device, seed=seed
+    )
+    made = next(drawn)
     return transforms.picture(made[0])
 
 
@@ -261,5 +268,7 @@ def one(generator: Generator, make: Make, data: bytes, label: int | None, seed: 
             made = make(x, y)
         else:
             factor = getattr(generator.network, "factor", 1)
-            made = through(lambda part: make(part, y), x, granularity=granularity, factor=factor)
+            tile = TILE if factor == 1 else TILE // 2  # what is made is larger still, and so are the maps before it
+            sizes = {"granularity": granularity, "factor": factor, "tile": tile, "overlap": tile // 8}
+            made = through(lambda part: make(part, y), x, **sizes)
     return transforms.picture(to_uint8(made, value_range)[0])

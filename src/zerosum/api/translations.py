@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -15,14 +15,16 @@ from zerosum.data import Dataset, open_dataset
 from zerosum.data.transforms import fit
 from zerosum.errors import UserError, nearest
 from zerosum.metrics.domains import domain_accuracy
-from zerosum.metrics.features import Extractor, Progress, extractor_for
+from zerosum.metrics.features import Extractor, Progress, extractor_for, own
 from zerosum.metrics.figures import Figure
 from zerosum.metrics.frechet import Moments, frechet_distance
-from zerosum.metrics.labels import CAMVID, agreement
+from zerosum.metrics.labels import agreement, near, palette_of
 from zerosum.metrics.pairs import l1, pair_figures
 from zerosum.metrics.perceptual import perceptual
 from zerosum.metrics.swd import SlicedWasserstein
+from zerosum.spec import Recipe
 
+Distance = Callable[[Bytes, Bytes], float]  # of images made to real ones
 PAIRED = ("l1", "psnr", "ssim", "ms-ssim")
 BY_NETWORK = ("perceptual", "fid")  # they ask a feature network, which may have to be trained first
 GROUPS = (*PAIRED, "perceptual", "cycle", "domains", "swd", "fid", "labels")
@@ -52,10 +54,24 @@ def chosen(metrics: tuple[str, ...] | None) -> tuple[str, ...]:
 
 
 def network_for(
-    dataset: Dataset, wanted: tuple[str, ...], name: str | None, progress: Progress | None
+    recipe: Recipe, dataset: Dataset, wanted: tuple[str, ...], name: str | None, progress: Progress | None
 ) -> Extractor | None:
-    """The feature network that the figures ask, the one called `name` or what suits the data; None where none does."""
-    return extractor_for(dataset, name, progress=progress) if set(wanted) & set(BY_NETWORK) else None
+    """The feature network that the figures ask, the one called `name` or what suits the data; None where none does.
+
+    What was trained by the encoder of the data is judged by a second one.
+    """
+    if not set(wanted) & set(BY_NETWORK):
+        return None
+    usual = "second-encoder" if taught_by(recipe) == "encoder" and own(dataset.name) is None else None
+    return extractor_for(dataset, name or usual, progress=progress)
+
+
+def taught_by(recipe: Recipe) -> str | None:
+    """The feature network whose maps G's loss compares, in the recipe or in any stage of it."""
+    weight = max(
+        [getattr(recipe.game, "content", 0.0), *(stage.changes.get("content", 0.0) for stage in recipe.stages)]
+    )
+    return str(getattr(recipe.game, "content_network", "")) if weight else None
 
 
 def judge_translation(
@@ -63,6 +79,8 @@ def judge_translation(
 ) -> tuple[list[Figure], int]:
     """The figures of up to `count` held-out images, and how many they were."""
     task = task_of(dataset, count)
+    if task.labels is not None:
+        require_all_domains(dataset)
     made = made_of(generator.network, task, generator.domain, seed)
     found = beside_partners(task, made, wanted, net)
     if task.labels is not None and "cycle" in wanted:
@@ -80,6 +98,14 @@ def judge_translation(
     return found, len(made)
 
 
+def require_all_domains(dataset: Dataset) -> None:
+    """`UserError` where images of some domains are held out and of others not: these would be those trained on."""
+    if dataset.held_out.labels is not None and len(dataset.held_out):
+        for number, name in enumerate(dataset.classes or ()):
+            if not (dataset.held_out.labels == number).any():
+                raise UserError(f"{dataset.name} holds out no image of {name}: add some, or name data --against")
+
+
 def beside_partners(task: Task, made: Bytes, wanted: tuple[str, ...], net: Extractor | None) -> list[Figure]:
     """The figures of images that have a right answer; of others none."""
     if task.labels is not None:
@@ -94,16 +120,19 @@ def beside_partners(task: Task, made: Bytes, wanted: tuple[str, ...], net: Extra
 def beside_domains(
     dataset: Dataset, task: Task, made: Bytes, wanted: tuple[str, ...], net: Extractor | None
 ) -> list[Figure]:
-    """The distances of images made for each domain to real ones."""
+    """The distances of images made for each domain to real ones; beside each that of two halves of the real ones."""
+    distances: dict[str, tuple[str, Distance]] = {}
+    if "swd" in wanted:
+        distances["swd"] = "", lambda some, others: SlicedWasserstein(others).distance(some)["mean"]
+    if "fid" in wanted and net is not None:
+        of = net
+        distances["fid"] = f"{of.name}, ", lambda *sets: frechet_distance(*(Moments.of(of(x).values) for x in sets))
     found = []
-    for name, part, real in parts(dataset, task, made):
-        if "swd" in wanted:
-            value = SlicedWasserstein(real).distance(part)["mean"]
-            found.append(Figure(name=f"swd{name}", value=value, better="lower", note=f"{len(part):,} images"))
-        if "fid" in wanted and net is not None:
-            value = frechet_distance(*(Moments.of(net(images).values) for images in (part, real)))
-            note = f"{net.name}, {len(part):,} images"
-            found.append(Figure(name=f"fid{name}", value=value, better="lower", note=note))
+    for domain, part, real in parts(dataset, task, made):
+        for name, (by, distance) in distances.items():
+            value, floor = distance(part, real), distance(real[::2], real[1::2]) if len(real) > 3 else None
+            note = f"{by}{len(part):,} images"
+            found.append(Figure(name=f"{name}{domain}", value=value, floor=floor, better="lower", note=note))
     return found
 
 
@@ -124,8 +153,9 @@ def label_figures(made: Bytes, target: Bytes) -> list[Figure]:
     """How well maps of CamVid's colours agree; `UserError` for grey ones."""
     if made.shape[3] != 3:
         raise UserError("labels are told by their colours, and these images are grey: leave labels out")
-    found = agreement(made, target, np.array(list(CAMVID.values())))
-    note = f"nearest of CamVid's {len(CAMVID)} colours"
+    palette = palette_of(target)
+    found = agreement(made, target, palette)
+    note = f"nearest of CamVid's {len(palette)} colours, which {near(target, palette):.1%} of real pixels are near"
     return [
         Figure(name="pixel-accuracy", value=found.pixels, better="higher", note=note),
         Figure(

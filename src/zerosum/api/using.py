@@ -19,12 +19,14 @@ from zerosum.errors import UserError
 from zerosum.reporting.report import write_report
 from zerosum.sampling import draw
 from zerosum.sampling.animate import animation
+from zerosum.sampling.files import grids
 from zerosum.sampling.grid import montage, scatter
 from zerosum.sampling.latents import require_psi
 from zerosum.sampling.walk import walk as walking
 from zerosum.types import PathLike
 
 COMPARE_SEED = 0
+USUAL = 64  # samples where nobody says how many
 WIDEST = 64  # images in a row of one class; more of them make a square grid
 
 
@@ -35,7 +37,7 @@ def open_run(path: PathLike) -> Run | Fleet:
 
 def sample(
     run: PathLike,
-    n: int = 64,
+    n: int | None = None,
     *,
     seed: int = 0,
     label: str | int | None = None,
@@ -47,16 +49,18 @@ def sample(
     """Write n samples of a run, a checkpoint or a fleet (n of each label), as `out` says by its name.
 
     FILE.png: one grid, with a row for each class where there are several, of at most 64 images; FILE.npz: images uint8
-    (N, H, W, C) and labels; else a folder of PNGs. Memory does not grow with n. Without `out`, samples-SEED.png in the
-    run's folder. psi: truncation, from 0 (all alike) to 1 (none); less is nearer to the mean image, and less varied.
+    (N, H, W, C) and labels; else a folder of PNGs. Memory does not grow with n. Without n, 64 or near that, as many of
+    each class. Without `out`, samples-SEED.png in the run's folder. psi: truncation, from 0 (all alike) to 1 (none);
+    less is nearer to the mean image, and less varied.
     """
-    if n < 1:
+    if n is not None and n < 1:
         raise UserError(f"n is {n}; expected at least 1")
     require_psi(psi)
     out = Path(out) if out else beside(run, f"samples-{seed}.png")
     if (Path(run) / "fleet.json").exists():
-        return _sample_fleet(Fleet(run), n, seed, label, out, checkpoint, device, psi)
+        return _sample_fleet(Fleet(run), n or USUAL, seed, label, out, checkpoint, device, psi)
     generator = load(run, checkpoint, device=device)
+    n = n or usual(generator.domain.classes if label is None else None)
     labels = generator.labels(n, label)
     columns, rows = None, None
     if labels is not None and label is None and out.suffix.lower() == ".png" and generator.classes is not None:
@@ -67,6 +71,11 @@ def sample(
             columns, rows = each, [generator.classes[number] for number in classes]
     batches = generator.batches(n, seed=seed, labels=labels, psi=psi)
     return draw.write(batches, out, count=n, labels=labels, columns=columns, row_labels=rows)
+
+
+def usual(classes: int | None) -> int:
+    """How many samples are drawn of so many classes where nobody says: near `USUAL`, and as many of each."""
+    return USUAL if classes is None or classes > WIDEST else classes * max(1, round(USUAL / classes))
 
 
 def text(
@@ -189,10 +198,10 @@ def compare(runs: Sequence[PathLike], *, out: PathLike | None = "compare.png") -
 
 def _last_grid(run: Path) -> Image.Image:
     """The last picture that a run drew of itself."""
-    grids = sorted((run / "samples").glob("*.png"))
-    if not grids:
+    drawn = grids(run / "samples")
+    if not drawn:
         raise UserError(f"{run} has drawn no grid yet: train it on, or leave it out")
-    with Image.open(grids[-1]) as picture:
+    with Image.open(drawn[-1]) as picture:
         return picture.copy()
 
 

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import torch
 from torch import Tensor
 
 from zerosum.augment import colours, geometry
 
-__all__ = ["OPERATIONS", "Operation", "augment", "numbers"]
+Told = tuple[str, Tensor, Tensor]  # an operation, the samples (N,) that it happens to, its numbers (N, count)
+
+__all__ = ["OPERATIONS", "Motion", "Operation", "augment", "numbers"]
 
 
 @dataclass(frozen=True)
@@ -27,17 +30,29 @@ class Operation:
     apply: Callable[[Tensor, Tensor], Tensor]
 
 
-OPERATIONS = {
+@dataclass(frozen=True)
+class Motion:
+    """An operation that is an affine map of the pixels' places; `map`: uniform numbers (N, count) to it."""
+
+    count: int
+    map: Callable[[Tensor], geometry.Affine]
+
+    def apply(self, x: Tensor, u: Tensor) -> Tensor:
+        """As of an `Operation`."""
+        return geometry.moved(x, self.map(u))
+
+
+OPERATIONS: dict[str, Operation | Motion] = {
     "colour": Operation(3, colours.colour),
     "translation": Operation(2, geometry.translation),
     "cutout": Operation(2, geometry.cutout),
     "flip": Operation(1, geometry.flip),
     "quarter-turns": Operation(1, geometry.quarter_turns),
     "jump": Operation(2, geometry.jump),
-    "shift": Operation(2, geometry.shift),
-    "scale": Operation(1, geometry.scale),
-    "rotation": Operation(1, geometry.rotation),
-    "stretch": Operation(1, geometry.stretch),
+    "shift": Motion(2, geometry.shift),
+    "scale": Motion(1, geometry.scale),
+    "rotation": Motion(1, geometry.rotation),
+    "stretch": Motion(1, geometry.stretch),
     "brightness": Operation(1, colours.brightness),
     "contrast": Operation(1, colours.contrast),
     "luma-flip": Operation(1, colours.luma_flip),
@@ -61,17 +76,39 @@ def augment(
 ) -> Tensor:
     """x (N, C, H, W) after the operations of a policy, in their order; uniform: (N, numbers(policy)) in [0, 1).
 
-    One that is named twice, as ADA's rotation before and after stretching, happens at all with probability p. The
-    operations are those of the papers, whose images lie in [-1, 1]: others are led there and back.
+    Motions in a row are composed, and pixels fetched once. One that is named twice, as ADA's rotation before and after
+    stretching, happens at all with probability p. The operations are those of the papers, whose images lie in [-1, 1]:
+    others are led there and back.
     """
     low, half = value_range[0], (value_range[1] - value_range[0]) / 2
     if value_range != (-1.0, 1.0):
         return augment((x - low) / half - 1, policy, uniform, p) * half + (low + half)
     start = 0
-    for name in policy:
-        operation = OPERATIONS[name]
-        happens = uniform[:, start] < 1 - (1 - p) ** (1 / policy.count(name))
-        end = start + 1 + operation.count
-        x = torch.where(happens[:, None, None, None], operation.apply(x, uniform[:, start + 1 : end]), x)
-        start = end
+    for motion, names in groupby(policy, lambda name: isinstance(OPERATIONS[name], Motion)):
+        told = []
+        for name in names:
+            end = start + 1 + OPERATIONS[name].count
+            told.append(
+                (name, uniform[:, start] < 1 - (1 - p) ** (1 / policy.count(name)), uniform[:, start + 1 : end])
+            )
+            start = end
+        x = _move(x, told) if motion else _change(x, told)
     return x
+
+
+def _change(x: Tensor, told: Sequence[Told]) -> Tensor:
+    """One operation after the other, to the samples that they happen to."""
+    for name, happens, u in told:
+        x = torch.where(happens[:, None, None, None], OPERATIONS[name].apply(x, u), x)
+    return x
+
+
+def _move(x: Tensor, told: Sequence[Told]) -> Tensor:
+    """All motions in a row as one; samples that none of them happens to stay as they are to the last bit."""
+    whole = geometry.stay(told[0][2][:, 0])
+    for name, happens, u in told:
+        motion = OPERATIONS[name]
+        assert isinstance(motion, Motion)
+        whole = motion.map(u).where(happens).after(whole)
+    any_of = torch.stack([happens for _, happens, _ in told]).any(0)
+    return torch.where(any_of[:, None, None, None], geometry.moved(x, whole), x)

@@ -45,8 +45,9 @@ def hue(x: Tensor, u: Numbers) -> Tensor:
     if x.shape[1] != 3:
         return x
     angle = (2 * math.pi * u[:, 0] - math.pi)[:, None, None]
-    cross = x.new_tensor([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) * GREY_AXIS
     eye, along = torch.eye(3, dtype=x.dtype, device=x.device), x.new_full((3, 3), GREY_AXIS**2)
+    onward = eye.roll(1, 0)  # each axis to the next
+    cross = (onward - onward.t()) * GREY_AXIS
     turn = along + (eye - along) * angle.cos() + cross * angle.sin()  # Rodrigues' formula, (N, 3, 3)
     return torch.einsum("nij,njhw->nihw", turn, x)
 

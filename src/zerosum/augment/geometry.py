@@ -1,12 +1,14 @@
 """Operations that move pixels: DiffAugment's translation and cutout, and ADA's (arXiv 2006.10738 and 2006.06676, B).
 
 Pixels are fetched by `gather`, whose gradient can be differentiated again, as R1 needs it; torch's `grid_sample` can't.
-ADA samples a doubled image between wavelet filters; here samples are bilinear, and mirrored at the edges.
+What moves between pixels is composed first, so that several operations blur no more than one. ADA samples a doubled
+image between wavelet filters; here samples are bilinear, and mirrored at the edges.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -59,32 +61,73 @@ def quarter_turns(x: Tensor, u: Numbers) -> Tensor:
     return turned
 
 
-def shift(x: Tensor, u: Numbers) -> Tensor:
-    """Moved by N(0, 1/8) of a side each way, between pixels too."""
-    down, right = (0.25 * normal(u[:, index]) for index in range(2))  # a side is 2 long
-    one, none = torch.ones_like(down), torch.zeros_like(down)
-    return _resample(x, (one, none, none, one), (down, right))
+class Affine(NamedTuple):
+    """p -> A p + b of each sample: A's four numbers (N,), b's two, row before column, in [-1, 1] from edge to edge."""
+
+    a: Tensor
+    b: Tensor
+    c: Tensor
+    d: Tensor
+    down: Tensor
+    right: Tensor
+
+    def after(self, first: Affine) -> Affine:
+        """`first`, and then this one."""
+        a, b, c, d, down, right = self
+        return Affine(
+            a * first.a + b * first.c,
+            a * first.b + b * first.d,
+            c * first.a + d * first.c,
+            c * first.b + d * first.d,
+            a * first.down + b * first.right + down,
+            c * first.down + d * first.right + right,
+        )
+
+    def where(self, happens: Tensor) -> Affine:
+        """This one for some samples, none for the others."""
+        return Affine(*(torch.where(happens, mine, still) for mine, still in zip(self, stay(self.a), strict=True)))
 
 
-def scale(x: Tensor, u: Numbers) -> Tensor:
+def stay(like: Tensor) -> Affine:
+    """What moves nothing, for as many samples."""
+    one, none = torch.ones_like(like), torch.zeros_like(like)
+    return Affine(one, none, none, one, none, none)
+
+
+def shift(u: Numbers) -> Affine:
+    """By N(0, 1/8) of a side each way, between pixels too."""
+    return stay(u[:, 0])._replace(down=0.25 * normal(u[:, 0]), right=0.25 * normal(u[:, 1]))  # a side is 2 long
+
+
+def scale(u: Numbers) -> Affine:
     """Larger or smaller by a factor whose logarithm to base 2 is from N(0, 0.2)."""
     factor = torch.exp2(0.2 * normal(u[:, 0]))
-    none = torch.zeros_like(factor)
-    return _resample(x, (factor, none, none, factor), (none, none))
+    return stay(factor)._replace(a=factor, d=factor)
 
 
-def rotation(x: Tensor, u: Numbers) -> Tensor:
-    """Turned by any angle about the middle."""
+def rotation(u: Numbers) -> Affine:
+    """By any angle about the middle."""
     angle = 2 * math.pi * u[:, 0] - math.pi
-    none = torch.zeros_like(angle)
-    return _resample(x, (angle.cos(), -angle.sin(), angle.sin(), angle.cos()), (none, none))
+    return stay(angle)._replace(a=angle.cos(), b=-angle.sin(), c=angle.sin(), d=angle.cos())
 
 
-def stretch(x: Tensor, u: Numbers) -> Tensor:
+def stretch(u: Numbers) -> Affine:
     """Wider and as much lower, or the reverse, by a factor whose logarithm to base 2 is from N(0, 0.2)."""
     factor = torch.exp2(0.2 * normal(u[:, 0]))
-    none = torch.zeros_like(factor)
-    return _resample(x, (1 / factor, none, none, factor), (none, none))
+    return stay(factor)._replace(a=1 / factor, d=factor)
+
+
+def moved(x: Tensor, by: Affine) -> Tensor:
+    """x (N, C, H, W) under p -> A p + b: each pixel comes from A^-1 (p - b), between four others."""
+    a, b, c, d, down, right = (part[:, None, None] for part in by)
+    height, width = x.shape[2:]
+    i = (2 * torch.arange(height, device=x.device, dtype=x.dtype) + 1) / height - 1
+    j = (2 * torch.arange(width, device=x.device, dtype=x.dtype) + 1) / width - 1
+    row, column = i[None, :, None] - down, j[None, None, :] - right
+    determinant = a * d - b * c
+    from_row = (d * row - b * column) / determinant
+    from_column = (a * column - c * row) / determinant
+    return _between(x, (from_row + 1) * height / 2 - 0.5, (from_column + 1) * width / 2 - 0.5)
 
 
 def _whole(u: Tensor, most: int) -> Tensor:
@@ -102,23 +145,6 @@ def _fetch(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     count, channels, _, width = x.shape
     x = x.gather(2, rows[:, None, :, None].expand(count, channels, rows.shape[1], width))
     return x.gather(3, columns[:, None, None, :].expand(count, channels, rows.shape[1], columns.shape[1]))
-
-
-def _resample(x: Tensor, turn: tuple[Tensor, Tensor, Tensor, Tensor], move: tuple[Tensor, Tensor]) -> Tensor:
-    """x under p -> A p + b: A of four numbers a sample, b of two, row before column, in [-1, 1] from edge to edge.
-
-    Each pixel comes from A^-1 (p - b), between four others.
-    """
-    a, b, c, d = (part[:, None, None] for part in turn)
-    down, right = (part[:, None, None] for part in move)
-    height, width = x.shape[2:]
-    i = (2 * torch.arange(height, device=x.device, dtype=x.dtype) + 1) / height - 1
-    j = (2 * torch.arange(width, device=x.device, dtype=x.dtype) + 1) / width - 1
-    row, column = i[None, :, None] - down, j[None, None, :] - right
-    determinant = a * d - b * c
-    from_row = (d * row - b * column) / determinant
-    from_column = (a * column - c * row) / determinant
-    return _between(x, (from_row + 1) * height / 2 - 0.5, (from_column + 1) * width / 2 - 0.5)
 
 
 def _between(x: Tensor, row: Tensor, column: Tensor) -> Tensor:

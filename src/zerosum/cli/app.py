@@ -85,8 +85,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _forget_stdout()
         return 0
     except SystemExit as ending:
-        if ending.code in (None, 0, 1):  # rich turns a closed pipe into an exit with 1
+        if isinstance(ending.__context__, BrokenPipeError):  # rich turns a closed pipe into an exit with 1
             _forget_stdout()
+            return 0
+        if ending.code in (None, 0):
             return 0
         return ending.code if isinstance(ending.code, int) else 1
     except KeyboardInterrupt as ending:

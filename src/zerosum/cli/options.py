@@ -60,6 +60,7 @@ Precision = Annotated[
     typer.Option(help="Of weights and arithmetic.", rich_help_panel=_MACHINE),
 ]
 Checkpoint = Annotated[str | None, typer.Option(help="best, last, or a step that was kept (default: best, else last).")]
+Where = Annotated[Literal["cpu", "cuda", "mps"], typer.Option(help="Where to compute.")]
 Psi = Annotated[
     float, typer.Option(help="Truncation, 0 to 1: less draws nearer to the mean image, less varied.", metavar="P")
 ]

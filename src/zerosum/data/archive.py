@@ -142,7 +142,7 @@ def _walk(root: Path) -> Iterator[_Found | Skipped]:
         for entry in entries:
             name = prefix + entry.name
             try:
-                status = entry.stat()
+                status = os.stat(entry.path)  # entry.stat() has no identity of a folder on Windows
             except OSError as error:
                 yield Skipped(name=shown(name), reason=_link_reason(entry, error))
                 continue

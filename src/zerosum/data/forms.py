@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from zerosum.data import archive, transforms
 from zerosum.data.archive import File
@@ -19,6 +20,9 @@ from zerosum.errors import UserError
 Mask = npt.NDArray[np.bool_]
 SPLITS = ("train", "val", "test")
 AGE_GROUPS = {"0-18": 0, "19-29": 19, "30-39": 30, "40-49": 40, "50-59": 50, "60+": 60}  # and their first years
+SIDES = {"A": 0, "B": 1, "label": 0, "img": 1}
+SIDE = re.compile(rf"({'|'.join(SPLITS)})_?({'|'.join(SIDES)})")
+CITYSCAPES = {"leftImg8bit": "_leftImg8bit", "gtFine": "_gtFine_color"}  # photo and label map: how their names end
 JOINED = b"two files\0"  # begins the bytes of a pair that lies in two files
 
 
@@ -128,12 +132,20 @@ def read_pairs(path: Path) -> Iterator[File | Skipped]:
 def halves_of(names: Sequence[str]) -> dict[str, tuple[int, str]] | None:
     """Of each file in two folders of halves its side, 0 or 1, and what both are called; None where there are none.
 
-    The folders are called trainA and trainB (and so on for test and val), or are the only two of any other names.
+    The folders are called trainA and trainB (and so on for test and val), train_label and train_img as pix2pixHD's,
+    train/A and train/B, or are the only two of any other names; or they are Cityscapes' leftImg8bit and gtFine, whose
+    files end differently. What no image is by its ending is no half of one.
     """
-    parts = without_top(names)
+    names = [name for name in names if Path(name).suffix.lower() in Image.registered_extensions()]
+    parts = [_side_first(part) for part in without_top(names)]
     heads = sorted({part[0] for part in parts if len(part) > 1})
-    if heads and all(re.fullmatch(rf"({'|'.join(SPLITS)})[AB]", head) for head in heads):
-        found = {head: ("AB".index(head[-1]), head[:-1]) for head in heads}
+    sides = {head: SIDE.fullmatch(head) for head in heads}
+    endings = {}
+    if heads and all(sides.values()):
+        found = {head: (SIDES[side[2]], side[1]) for head, side in sides.items() if side}
+    elif heads == sorted(CITYSCAPES):
+        found = {head: (number, "") for number, head in enumerate(CITYSCAPES)}
+        endings = CITYSCAPES
     elif len(heads) == 2 and not set(heads) & set(SPLITS):
         found = {heads[0]: (0, ""), heads[1]: (1, "")}
     else:
@@ -143,8 +155,17 @@ def halves_of(names: Sequence[str]) -> dict[str, tuple[int, str]] | None:
         if len(part) > 1:
             side, split = found[part[0]]
             rest = "/".join([*([split] if split else []), *part[1:]])
-            halves[name] = side, rest.rpartition(".")[0] or rest
+            key = rest.rpartition(".")[0] or rest
+            if key.endswith(ending := endings.get(part[0], "")):
+                halves[name] = side, key.removesuffix(ending)
     return halves
+
+
+def _side_first(part: list[str]) -> list[str]:
+    """train/A/… as trainA/…; other places as they are."""
+    if len(part) > 2 and part[0] in SPLITS and part[1] in ("A", "B"):
+        return [part[0] + part[1], *part[2:]]
+    return part
 
 
 def decode_pair(data: bytes, size: int, channels: int) -> npt.NDArray[np.uint8]:

@@ -109,6 +109,9 @@ class Buffers:
         assert numbers is not None
         return numbers
 
+    def dice(self, count: int) -> list[float]:
+        raise AssertionError("rounds that are decided on the host have no phase, and are not captured")
+
     def _deal(self, name: str, *asked: int) -> tuple[Tensor | None, ...]:
         if self._next is None:
             places = tuple(None if x is None else x.detach().clone() for x in self._drawn(name, asked))

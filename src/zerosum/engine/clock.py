@@ -72,7 +72,8 @@ class Clock:
         plan = self.training.plan
         if plan.minutes is None:
             return False
-        return self.seconds >= plan.minutes * 60 * (GRACE if plan.steps is not None else 1.0)
+        late = self.seconds >= plan.minutes * 60 * (GRACE if plan.steps is not None else 1.0)
+        return late or plan.spent(self.training.step)
 
     def horizon(self) -> int:
         """Where a run in minutes ends by its speed so far, if its rates depend on that."""

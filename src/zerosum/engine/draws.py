@@ -71,6 +71,9 @@ class Streams:
     def uniform(self, count: int) -> Tensor:
         return self._slice(torch.rand(count, generator=self.generator, dtype=torch.float32))
 
+    def dice(self, count: int) -> list[float]:
+        return torch.rand(count, generator=self.generator, dtype=torch.float32).tolist()
+
     def _slice(self, numbers: Tensor) -> Tensor:
         if len(numbers) % self.world:
             raise UserError(f"{len(numbers)} samples do not divide over {self.world} processes: change --batch")

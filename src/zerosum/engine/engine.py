@@ -7,7 +7,7 @@ import logging
 import os
 import platform
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from typing import Any, Literal
@@ -36,8 +36,7 @@ class Engine:
     """Runs the steps of players on one device, alone or as one of several equal processes (torchrun, SLURM)."""
 
     def __init__(self, device: Device = "auto", precision: Precision = "32-true") -> None:
-        world = int(os.environ.get("WORLD_SIZE", os.environ.get("SLURM_NTASKS", "1")))
-        local = int(os.environ.get("LOCAL_WORLD_SIZE", world))
+        world, local = processes(os.environ)
         accelerator = _accelerator(device)
         strategy: Any = "auto"
         logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets every process
@@ -199,6 +198,15 @@ class Engine:
             return str(self.fabric.broadcast(value)) if self.world > 1 else value
 
 
+def processes(environ: Mapping[str, str]) -> tuple[int, int]:
+    """How many processes train together, and how many of them on each machine, as torchrun or SLURM tells it."""
+    if "WORLD_SIZE" in environ:
+        world = int(environ["WORLD_SIZE"])
+        return world, int(environ.get("LOCAL_WORLD_SIZE", world))
+    world = int(environ.get("SLURM_NTASKS", "1"))
+    return world, max(1, world // int(environ.get("SLURM_NNODES", "1")))
+
+
 def _leave() -> None:
     """End gloo's threads before the interpreter goes: one that outlived it has aborted a finished process."""
     if dist.is_initialized() and dist.get_backend() == "gloo":
@@ -223,6 +231,4 @@ def _processor() -> str:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:
             return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
-        import platform
-
         return platform.processor() or platform.machine()

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from zerosum.errors import DivergedError
+
+
+def stacked(values: Iterable[Tensor]) -> Tensor:
+    """Numbers of any precision as one vector on their device: in float64, or float32 on MPS, which has no other."""
+    flat = [value.detach().reshape(()) for value in values]
+    widest = torch.float32 if flat[0].device.type == "mps" else torch.float64
+    return torch.stack([value.to(widest) for value in flat])
 
 
 class Ledger:
@@ -27,7 +34,7 @@ class Ledger:
     def values(self) -> Tensor | None:
         """All that was recorded since the last `settle`, flat and in order; still on the device."""
         flat = [value for _, terms in self._open for value in terms.values()]
-        return torch.stack([value.double().reshape(()) for value in flat]) if flat else None
+        return stacked(flat) if flat else None
 
     def settle(self, values: Tensor | None) -> None:
         """Take `values()` (perhaps averaged over processes) into the books.

@@ -18,10 +18,12 @@ from zerosum.engine import checkpoint, events
 from zerosum.engine.bests import Bests, Rescore, Score
 from zerosum.engine.clock import Clock, Signs
 from zerosum.engine.events import Bus
+from zerosum.engine.ledger import stacked
+from zerosum.engine.memory import out_of_memory
 from zerosum.engine.plan import epoch_steps
 from zerosum.engine.run import RunFolder, step_name
 from zerosum.engine.training import State, Training
-from zerosum.errors import DeadRunError, DivergedError, ZerosumError
+from zerosum.errors import DeadRunError, DivergedError, TrainingError, ZerosumError
 from zerosum.games.base import Game
 from zerosum.spec import lowered, ruined
 
@@ -79,8 +81,20 @@ class Loop:
         except ZerosumError as error:
             self._end("failed", str(error))
             raise
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            message = f"the {self.engine.device.type}'s memory is full; {self._smaller()}"
+            self._end("failed", message)
+            raise TrainingError(message) from error
         self._end(reason, None)
         return reason
+
+    def _smaller(self) -> str:
+        """What to do where a step does not fit into memory."""
+        batch = self.training.recipe.batch
+        less = f" with half the batch, `zerosum resume {self.folder.shown} --batch {batch // 2}`" if batch > 1 else ""
+        return f"go on from checkpoint last, of step {self.kept},{less or ' on a machine with more'}"
 
     def _way_out(self) -> str:
         """What to do where a number is not finite any more."""
@@ -269,7 +283,7 @@ class Loop:
         """What was seen, as numbers: one read from the device, averaged over the processes."""
         if not seen:
             return {}
-        values = torch.stack([value.detach().double().reshape(()) for value in seen.values()])
+        values = stacked(seen.values())
         if self.engine.world > 1:
             self.engine.average([values])
         return dict(zip(seen, values.tolist(), strict=True))

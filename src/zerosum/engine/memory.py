@@ -11,6 +11,8 @@ import ctypes
 import os
 from functools import cache
 
+import torch
+
 from zerosum.errors import UserError
 
 FLOAT_BYTES, GIB = 4, 2**30
@@ -28,6 +30,11 @@ def keep_memory() -> bool:
         return False
     # No block of its own for a large tensor, and no end of the heap is given back.
     return bool(mallopt(MMAP_MAX, 0)) and bool(mallopt(TRIM_THRESHOLD, -1))
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch found no room for a tensor, on a device or on the host."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def physical_memory() -> int | None:

@@ -120,6 +120,12 @@ class Plan:
         """The leg that step (from 1) belongs to."""
         return max((leg for leg in self.legs if leg.after < step), key=lambda leg: leg.after, default=self.legs[0])
 
+    def spent(self, step: int) -> bool:
+        """Whether the last stage has led every player's rate down to 0 by this step, so that nobody learns any more."""
+        last = self.legs[-1]
+        ends = [last.moving.get(f"{name}.lr", (1.0, 1.0))[1] for name in last.recipe.players]
+        return not any(ends) and step >= last.after + last.steps
+
     def lr_factor(self, step: int, recipe: Recipe) -> float:
         """What step `step` multiplies every learning rate by; without a schedule while the horizon is unknown."""
         seen = self.images_before + self.images(step - 1)

@@ -20,6 +20,7 @@ from zerosum.games.rules import AdversarialRules
 from zerosum.games.verdict import before_update, verdict
 from zerosum.losses.adversarial import LOSSES
 from zerosum.losses.penalties import gradient_penalty, orthogonality, perturbed, r1
+from zerosum.networks.layers import ranks
 
 CROSS_ENTROPY = ("saturating", "non-saturating")  # the losses that have targets
 
@@ -73,6 +74,9 @@ class Adversarial(Game):
         self.d_turns = 0  # taken so far: lazy penalties count them
         self.adaptive = AdaptiveP()
         self.joins = judges_each_alone(networks["D"])
+        self.alike = not any(
+            getattr(module, "decides_on_host", False) for network in networks.values() for module in network.modules()
+        )
         self.retell(rules)
 
     def retell(self, rules: AdversarialRules) -> None:
@@ -104,8 +108,8 @@ class Adversarial(Game):
 
     def phase(self, step: int) -> tuple[bool, ...] | None:
         """Which of D's turns in the round have their penalties; none where D does not play."""
-        if self.rules.ada_target:
-            return None  # p moves by its own count
+        if self.rules.ada_target or not self.alike:
+            return None  # p moves by its own count, and a network may decide anew in each round what it does
         return tuple(self.penalty_due(self.d_turns + turn) for turn in range(1, self.d_plays(step) + 1))
 
     def skip(self, step: int) -> None:
@@ -191,13 +195,18 @@ class Table:
         """Draw the round's shared fakes before any network is frozen, so that G's turn can go on with their graph."""
         self.fake = self.draw_fakes(self.batch)
 
+    @property
+    def dealt(self) -> int:
+        """The real samples that lie on the table, of all processes."""
+        return 0 if self.real is None else len(self.real.x) * ranks()
+
     def draw_real(self, count: int) -> Batch:
         """The next real samples, as D is to see them."""
         return Batch(*self.draws.real(count))
 
     def draw_fakes(self, count: int) -> Batch:
         """Fresh fakes; of the real batch's classes where a loss compares pairs, since a pair is of one class."""
-        if self.loss.needs_real and self.real is not None and count == self.d_batch:
+        if self.loss.needs_real and self.real is not None and count == self.dealt:
             labels = self.real.y
         else:
             labels = self.draws.labels(count)
@@ -321,8 +330,8 @@ class Table:
     @torch.no_grad()
     def real_logits(self) -> Tensor:
         """D's view of as many real samples as G plays, for losses that compare: constant in G's turn."""
-        if self.real is None or self.d_batch != self.batch:
-            self.real, self.d_batch = self.draw_real(self.batch), self.batch
+        if self.real is None or self.dealt != self.batch:
+            self.real = self.draw_real(self.batch)
         return self.see(self.real, self.batch)
 
     @torch.no_grad()

@@ -39,6 +39,9 @@ class Draws(Protocol):
     def uniform(self, count: int) -> Tensor:
         """(n,) in [0, 1)."""
 
+    def dice(self, count: int) -> list[float]:
+        """So many numbers in [0, 1), the same on every process, for what is decided on the host."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Move:

@@ -38,6 +38,11 @@ class Boundary(Adversarial):
             raise UserError("game boundary adds errors up: loss must be wasserstein, in one update of D")
         if rules.r1 or rules.r2 or rules.gp:
             raise UserError("game boundary has its balance instead of penalties: leave r1, r2 and gp at 0")
+        if rules.drift or rules.ada_target:
+            raise UserError(
+                "game boundary has errors, and no logits that drift or tell overfitting: leave drift and "
+                "ada_target at 0"
+            )
 
     def phase(self, step: int) -> None:
         """None: k moves in every round."""

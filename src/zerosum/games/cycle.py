@@ -62,7 +62,7 @@ class Cycle(Game):
         real = [draws.of(domain, batch) for domain in BOTH]
         made: dict[int, Tensor] = {}
         yield Turn(player="G", moves=partial(self.play_g, real, made))
-        older = [self.pools[domain].exchange(made[domain].detach(), draws.uniform(2 * batch)) for domain in BOTH]
+        older = [self.pools[domain].exchange(made[domain].detach(), draws.dice(2 * batch)) for domain in BOTH]
         yield Turn(player="D", moves=partial(self.play_d, real, older, made, observe))
 
     def play_g(self, real: list[Tensor], made: dict[int, Tensor]) -> Iterator[Move]:

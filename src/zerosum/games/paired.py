@@ -47,10 +47,17 @@ class Paired(Game):
         D = cast(Any, self.networks["D"])
         return cast(list[list[Tensor]], D.scales(x, given)) if hasattr(D, "scales") else [[D(x, given)]]
 
+    def as_played(self, x: Tensor) -> Tensor:
+        """Images (N, C, S, S) of full size, as this stage trains on them: halved as often as its rules say."""
+        for _ in range(self.rules.coarse):
+            x = F.avg_pool2d(x, 2)
+        return x
+
     @torch.no_grad()
     def judge(self, shown: Shown) -> Terms:
         """D's means and accuracies over the patches of real and made partners of the images given."""
-        logits = (self.networks["D"](x, shown.given) for x in (shown.real, shown.fake))
+        given = None if shown.given is None else self.as_played(shown.given)
+        logits = (self.networks["D"](self.as_played(x), given) for x in (shown.real, shown.fake))
         return verdict(self.loss, self.rules, *(found.flatten() for found in logits))
 
     @torch.no_grad()
@@ -59,20 +66,18 @@ class Paired(Game):
 
         Nothing where D has no turn, or is not shown what an image was made of.
         """
-        D, given, real = self.networks["D"], shown.given, shown.real
-        if not self.rules.adversarial or given is None or not getattr(D, "sees_source", False):
+        D = self.networks["D"]
+        if not self.rules.adversarial or shown.given is None or not getattr(D, "sees_source", False):
             return {}
-        for _ in range(self.rules.coarse):
-            given, real = (F.avg_pool2d(x, 2) for x in (given, real))
-        right, wrong = (D(real, beside).double() for beside in (given, given.roll(1, dims=0)))
+        given, real = self.as_played(shown.given), self.as_played(shown.real)
+        right, wrong = (D(real, beside).cpu().double() for beside in (given, given.roll(1, dims=0)))
         return {"condition": (right - wrong).abs().mean() / right.std(correction=0).clamp_min(1e-12)}
 
     def turns(self, step: int, batch: int, draws: Draws, observe: bool) -> Iterator[Turn]:
         """D's turn and G's, on the same images and what G makes of them."""
         given, real = draws.pairs(batch)
         fake = self.networks["G"](given)  # drawn before any network is frozen, so that G's turn goes on with its graph
-        for _ in range(self.rules.coarse):
-            given, real = (F.avg_pool2d(x, 2) for x in (given, real))
+        given, real = self.as_played(given), self.as_played(real)
         if self.rules.adversarial:
             yield Turn(player="D", moves=partial(self.play_d, given, real, fake.detach(), observe))
         yield Turn(player="G", moves=partial(self.play_g, given, real, fake, observe))

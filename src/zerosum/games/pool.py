@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -19,23 +19,23 @@ class Pool:
         self.size = size
         self.images: Tensor | None = None
 
-    def exchange(self, made: Tensor, chance: Tensor) -> Tensor:
+    def exchange(self, made: Tensor, dice: Sequence[float]) -> Tensor:
         """What D is shown for the images made, (N, C, H, W): each or, once the pool is full, as likely an older one.
 
-        chance: (2 N,) in [0, 1), from the run's own stream. An older image makes room for the new one. All processes
-        call it together, and each gets its own images' part.
+        dice: two numbers in [0, 1) for each image of all processes, from the run's own stream. An older image makes
+        room for the new one. All processes call it together, and each gets its own images' part.
         """
         if not self.size:
             return made
-        every, numbers = gathered(made.detach()), gathered(chance).tolist()
+        every = gathered(made.detach())
         shown = []
         for index, image in enumerate(every):
             count = 0 if self.images is None else len(self.images)
             if self.images is None or count < self.size:
                 new = image[None].clone()
                 self.images = new if self.images is None else torch.cat([self.images, new])
-            elif numbers[2 * index] < 0.5:
-                place = int(numbers[2 * index + 1] * count)
+            elif dice[2 * index] < 0.5:
+                place = int(dice[2 * index + 1] * count)
                 shown.append(self.images[place].clone())
                 self.images[place] = image
                 continue

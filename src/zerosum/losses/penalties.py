@@ -51,7 +51,8 @@ def gradient_penalty(
     if real.shape != fake.shape:
         raise ValueError(f"as many real samples as fake ones are needed, not {len(real)} and {len(fake)}")
     weight = epsilon.reshape(-1, *[1] * (real.dim() - 1))
-    x = torch.lerp(fake.detach(), real.detach(), weight).requires_grad_()
+    made = fake.detach().to(real.dtype)  # under autocast G gives fewer bits than the data has
+    x = torch.lerp(made, real.detach(), weight.to(real.dtype)).requires_grad_()
     norm: Tensor = input_gradient(D(x, y), x).norm(2, dim=1)
     return (norm - centre).square()
 

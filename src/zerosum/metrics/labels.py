@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 Bytes = npt.NDArray[np.uint8]
+Colours = npt.NDArray[np.int64]
 
-CAMVID = {  # its 32 classes (Brostow et al. 2009)
+CAMVID_32 = {  # all classes (Brostow et al. 2009)
     "animal": (64, 128, 64),
     "archway": (192, 0, 128),
     "bicyclist": (0, 128, 192),
@@ -48,6 +49,23 @@ CAMVID = {  # its 32 classes (Brostow et al. 2009)
     "wall": (64, 192, 0),
 }
 
+CAMVID_12 = {  # those that are left of them for segmentation (SegNet, arXiv 1511.00561), where pavement is another blue
+    "bicyclist": (0, 128, 192),
+    "building": (128, 0, 0),
+    "car": (64, 0, 128),
+    "column, pole": (192, 192, 128),
+    "fence": (64, 64, 128),
+    "pavement": (60, 40, 222),
+    "pedestrian": (64, 64, 0),
+    "road": (128, 64, 128),
+    "sign, symbol": (192, 128, 128),
+    "sky": (128, 128, 128),
+    "tree": (128, 128, 0),
+    "void": (0, 0, 0),
+}
+PALETTES = (CAMVID_12, CAMVID_32)
+NEAR = 20.0  # from a colour, by which JPEG moves pixels
+
 
 @dataclass(frozen=True, kw_only=True)
 class Labelled:
@@ -58,7 +76,18 @@ class Labelled:
     iou: float  # the mean over classes of intersection over union
 
 
-def nearest(images: Bytes, palette: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def palette_of(maps: Bytes) -> Colours:
+    """(K, 3): the colours that the most pixels of real maps (N, H, W, 3) are near."""
+    palettes = [np.array(list(named.values())) for named in PALETTES]
+    return max(palettes, key=lambda palette: near(maps, palette))
+
+
+def near(maps: Bytes, palette: Colours) -> float:
+    """The share of pixels that are near a colour of the palette; the others are mixtures at borders, or no labels."""
+    return float((np.linalg.norm(maps - palette[nearest(maps, palette)], axis=3) < NEAR).mean())
+
+
+def nearest(images: Bytes, palette: Colours) -> npt.NDArray[np.int64]:
     """(N, H, W): of each pixel of uint8 (N, H, W, 3) the number of the nearest of the colours (K, 3)."""
     colours = palette.astype(np.float32)
     found = np.empty(images.shape[:3], np.int64)
@@ -70,7 +99,7 @@ def nearest(images: Bytes, palette: npt.NDArray[np.int64]) -> npt.NDArray[np.int
     return found
 
 
-def agreement(made: Bytes, target: Bytes, palette: npt.NDArray[np.int64]) -> Labelled:
+def agreement(made: Bytes, target: Bytes, palette: Colours) -> Labelled:
     """How well the classes of `made` are those of `target`, both uint8 (N, H, W, 3)."""
     one, other = nearest(made, palette).ravel(), nearest(target, palette).ravel()
     count = len(palette)

@@ -23,6 +23,7 @@ from zerosum.metrics.frechet import Moments
 SplitName = Literal["train", "held-out"]
 MOST = 10_000  # real images that fakes are compared with, at most
 ENOUGH = 5_000  # held-out images from which they are taken instead of those that were trained on
+FLOORS = 1  # version of what is kept of figures between two halves: one more wherever one of them changes
 SHUFFLE = 20260  # of the choice and of the halves: neighbours in a file are often alike
 
 
@@ -86,7 +87,7 @@ class Reference:
 
     def floors(self, group: str, make: Callable[[], dict[str, float]]) -> dict[str, float]:
         """Each figure of a group between two halves of the real images: made once, then from the cache."""
-        path = self._path(f"{group}.json")
+        path = self._path(f"{group}-{FLOORS}.json")
         try:
             kept = json.loads(path.read_bytes())
             return {str(name): float(value) for name, value in kept.items()}

@@ -16,7 +16,14 @@ from torch.nn import functional as F
 from zerosum.errors import UserError
 from zerosum.networks import NETWORKS
 from zerosum.networks.convolution import Conv2d, ConvTranspose2d
-from zerosum.networks.layers import InstanceNorm, dcgan_init, output_activation, require_images, require_source
+from zerosum.networks.layers import (
+    InstanceNorm,
+    Residual,
+    dcgan_init,
+    output_activation,
+    require_images,
+    require_source,
+)
 from zerosum.networks.patchgan import PatchGan
 from zerosum.types import Domain
 
@@ -31,17 +38,12 @@ class Reflected(Conv2d):
         return self.convolve(F.pad(input, (self.kernel_size[0] // 2,) * 4, mode="reflect"), (0, 0))
 
 
-class Block(nn.Module):
+class Block(Residual):
     """(N, C, H, W) to the same: two 3x3 convolutions beside the way past them."""
 
     def __init__(self, channels: int) -> None:
-        super().__init__()
         first = [Reflected(channels, channels, 3), InstanceNorm(channels), nn.ReLU()]
-        self.layers = nn.Sequential(*first, Reflected(channels, channels, 3), InstanceNorm(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        summed: Tensor = x + self.layers(x)
-        return summed
+        super().__init__(*first, Reflected(channels, channels, 3), InstanceNorm(channels))
 
 
 class Translator(nn.Module):

@@ -52,6 +52,7 @@ class DiscoGanGenerators(EachDomain):
     """Images (N, C, S, S) to the domain of their labels y (N,)."""
 
     translates = True
+    granularity = 16
 
     def __init__(self, domain: Domain, *, width: int = 64) -> None:
         require_images(domain, "discogan-generators", SIZES)

@@ -230,6 +230,18 @@ class InstanceNorm(nn.GroupNorm):
         return instance_norm(input, self.weight, self.bias, self.eps)
 
 
+class Residual(nn.Module):
+    """x, and what the layers make of it, added up: of one shape."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        summed: Tensor = x + self.layers(x)
+        return summed
+
+
 class Maxout(Linear):
     """The largest of `pieces` linear maps for each unit: (N, inputs) to (N, units) (arXiv 1302.4389)."""
 

@@ -19,7 +19,7 @@ from zerosum.errors import UserError
 from zerosum.networks import NETWORKS
 from zerosum.networks.convolution import Conv2d
 from zerosum.networks.dcgan import DcganDiscriminator
-from zerosum.networks.layers import Flatten, Unflatten, require_images, require_source
+from zerosum.networks.layers import Flatten, Residual, Unflatten, require_images, require_source
 from zerosum.networks.product import Linear
 from zerosum.types import Domain
 
@@ -28,17 +28,12 @@ INNERMOST = 8  # pixels of a side
 COARSE, FINE = 1, 2
 
 
-class Block(nn.Module):
+class Block(Residual):
     """(N, C, H, W) to the same: two 3x3 convolutions, each with a ReLU, beside the way past them."""
 
     def __init__(self, channels: int) -> None:
-        super().__init__()
         first, second = (Conv2d(channels, channels, 3, 1, 1) for _ in range(2))
-        self.layers = nn.Sequential(first, nn.ReLU(), second, nn.ReLU())
-
-    def forward(self, x: Tensor) -> Tensor:
-        summed: Tensor = x + self.layers(x)
-        return summed
+        super().__init__(first, nn.ReLU(), second, nn.ReLU())
 
 
 class PoseUNet(nn.Module):

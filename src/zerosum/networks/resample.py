@@ -25,8 +25,15 @@ def _binomial(taps: int) -> tuple[float, ...]:
 
 def binomial(x: Tensor, taps: int) -> Tensor:
     """A depthwise kernel (C, 1, taps, taps) for x (N, C, H, W), of sum 1."""
-    row = torch.tensor(_binomial(taps), dtype=x.dtype, device=x.device)
-    return torch.outer(row, row).expand(x.shape[1], 1, taps, taps)
+    return _kernel(taps, x.dtype, x.device).expand(x.shape[1], 1, taps, taps)
+
+
+@cache
+def _kernel(taps: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(taps, taps): kept, since sending numbers to a device waits for it, and a graph can't be captured meanwhile."""
+    with torch.inference_mode(False):  # it outlives the call that asks for it first
+        row = torch.tensor(_binomial(taps), dtype=dtype, device=device)
+        return torch.outer(row, row)
 
 
 def blur(x: Tensor) -> Tensor:

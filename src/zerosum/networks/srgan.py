@@ -13,24 +13,19 @@ from torch import Tensor, nn
 from zerosum.errors import UserError
 from zerosum.networks import NETWORKS
 from zerosum.networks.convolution import Conv2d
-from zerosum.networks.layers import BatchNorm, Flatten, require_images, require_source
+from zerosum.networks.layers import BatchNorm, Flatten, Residual, require_images, require_source
 from zerosum.networks.product import Linear
 from zerosum.types import Domain
 
 SIZES = (32, 64, 96, 128, 256)
 
 
-class Block(nn.Module):
+class Block(Residual):
     """(N, C, H, W) to the same: two 3x3 convolutions with batch norm beside the way past them."""
 
     def __init__(self, channels: int) -> None:
-        super().__init__()
         first, second = (Conv2d(channels, channels, 3, 1, 1, bias=False) for _ in range(2))
-        self.layers = nn.Sequential(first, BatchNorm(channels), nn.PReLU(), second, BatchNorm(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        summed: Tensor = x + self.layers(x)
-        return summed
+        super().__init__(first, BatchNorm(channels), nn.PReLU(), second, BatchNorm(channels))
 
 
 @NETWORKS.register("srgan-generator")

@@ -16,6 +16,7 @@ from zerosum.networks import NETWORKS
 from zerosum.networks.convolution import Conv2d, ConvTranspose2d
 from zerosum.networks.layers import (
     InstanceNorm,
+    Residual,
     one_hot,
     output_activation,
     require_classes,
@@ -32,17 +33,12 @@ def normed(layer: nn.Module, channels: int) -> list[nn.Module]:
     return [layer, InstanceNorm(channels, affine=True), nn.ReLU()]
 
 
-class Block(nn.Module):
+class Block(Residual):
     """(N, C, H, W) to the same: two 3x3 convolutions beside the way past them."""
 
     def __init__(self, channels: int) -> None:
-        super().__init__()
         first, second = (Conv2d(channels, channels, 3, 1, 1, bias=False) for _ in range(2))
-        self.layers = nn.Sequential(*normed(first, channels), second, InstanceNorm(channels, affine=True))
-
-    def forward(self, x: Tensor) -> Tensor:
-        summed: Tensor = x + self.layers(x)
-        return summed
+        super().__init__(*normed(first, channels), second, InstanceNorm(channels, affine=True))
 
 
 @NETWORKS.register("stargan-generator")

@@ -88,6 +88,8 @@ class Styled(nn.Module):
         """Let the mean of w follow a batch."""
         self.w_mean.lerp_(mean_over_ranks(w.detach().mean(dim=0)).to(self.w_mean.dtype), 1 - W_DECAY)
 
+    decides_on_host = True  # where styles are mixed: no two rounds do the same work
+
     def mixed(self, ws: Tensor, z: Tensor, y: Tensor | None) -> Tensor:
         """The styles with those of another z from a random layer on, in a share `mixing` of all batches."""
         if self.acting < 2 or torch.rand(()).item() >= self.mixing:

@@ -156,6 +156,8 @@ class TpGanGenerator(nn.Module):
 
     translates = True
 
+    usual: Tensor
+
     def __init__(
         self,
         domain: Domain,
@@ -177,6 +179,11 @@ class TpGanGenerator(nn.Module):
         left = 0.5 - eyes_apart / 2
         middles = ((eyes_at, left), (eyes_at, 1 - left), (nose_at, 0.5), (mouth_at, 0.5))
         self.corners = [corner(middle, sides, domain.size) for middle, sides in zip(middles, self.sides, strict=True)]
+        home = [
+            (left + (width - 1) / 2, top + (height - 1) / 2)
+            for (top, left), (height, width) in zip(self.corners, self.sides, strict=True)
+        ]
+        self.register_buffer("usual", torch.tensor([*home, home[-1]]), persistent=False)
         self.encoder = Encoder(domain, width)
         self.decoder = Decoder(domain, self.encoder.maps, 4 * width + noise, width)
         self.local = nn.ModuleList([LocalPathway(domain, width) for _ in PATCHES])
@@ -215,12 +222,7 @@ class TpGanGenerator(nn.Module):
         total = weights.sum(dim=(2, 3))
         at = torch.stack([(weights.sum(dim=2) * grid).sum(2), (weights.sum(dim=3) * grid).sum(2)], dim=2)
         at = at / total.clamp(min=1e-6)[:, :, None]
-        home = [
-            (left + (width - 1) / 2, top + (height - 1) / 2)
-            for (top, left), (height, width) in zip(self.corners, self.sides, strict=True)
-        ]
-        usual = torch.tensor([*home, home[-1]], dtype=x.dtype, device=x.device)
-        at = torch.where((total > 0.5)[:, :, None], at, usual)
+        at = torch.where((total > 0.5)[:, :, None], at, self.usual.to(x.dtype))
         return [at[:, 0], at[:, 1], at[:, 2], at[:, 3:].mean(1)]
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:

@@ -61,7 +61,9 @@ def write_curves(run_folder: PathLike, recipe: Mapping[str, Any]) -> list[Path]:
         shown = [made[key] for key in keys if key in made]
         if shown:
             path = Path(run_folder) / name
-            picture(shown).savefig(path)
+            partial = path.with_name(f".{name}")  # a reader never meets half a picture
+            picture(shown).savefig(partial, format="png")
+            partial.replace(path)
             written.append(path)
     return written
 

@@ -27,7 +27,6 @@ from zerosum.sampling.grid import Bytes, to_uint8
 from zerosum.sampling.latents import Space
 
 Method = Literal["sefa", "pca"]
-METHODS: tuple[Method, ...] = ("sefa", "pca")
 Numbers = npt.NDArray[np.float64]
 
 DRAWN = 10_000  # z, as many as the authors of GANSpace found enough for w
@@ -78,6 +77,8 @@ def find(
         _require(count, len(found))
         directions = upright(found[:count])
         return Directions(directions=directions, scales=(numbers(w) @ directions.T).std(axis=0), space="w")
+    if method == "sefa" and hasattr(G, "codes"):
+        raise UserError("z decides on a category before this generator's first layer: expected method codes, or pca")
     entered = entrance(G, z, y)
     if method == "pca":
         directions, scales = carried_back(entered, numbers(z[:, : entered.own]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +13,8 @@ from zerosum.types import PathLike
 
 
 def _partial(path: Path) -> Path:
-    # The suffix stays last, because writers choose the format by it.
-    return path.with_name(f".{path.stem}.partial{path.suffix}")
+    # Two processes may write the same file. The suffix stays last, because writers choose the format by it.
+    return path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
 
 
 @contextmanager

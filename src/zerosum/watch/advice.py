@@ -7,7 +7,10 @@ average of G (1806.04498), and of what cycles hide (1712.02950).
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from zerosum.spec import SANE_RATES, lowered
@@ -24,14 +27,20 @@ Fields = Mapping[str, Any]
 
 def advice(finding: Finding, now: Signals, recipe: Fields) -> tuple[Advice, ...]:
     """At most three things to try. recipe: as run.json has it."""
-    tried = list(ADVISERS[finding.name](finding, now, recipe))
-    return tuple(tried[:3])
+    tried = (one for one in ADVISERS[finding.name](finding, now, recipe) if _known(one, recipe))
+    return tuple(islice(tried, 3))
+
+
+def _known(tried: Advice, recipe: Fields) -> bool:
+    """Whether the run has all settings that the command changes; true of a recipe that is not known."""
+    there = {*recipe, *(recipe.get("game") or {})}
+    return not there or there.issuperset(re.findall(r"--set ([^=\s.]+)=", tried.command or ""))
 
 
 def _diverged(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
     absurd = any(_lr(recipe, name) > SANE_RATES[_optimizer(recipe, name)] for name in ("G", "D"))
     yield Advice("lower.both", f"zerosum resume RUN {'--from start ' if absurd else ''}{_rates(recipe, 0.1)}")
-    if not _game(recipe, "r1") and not _game(recipe, "gp"):
+    if not _game(recipe, "r1") and not _game(recipe, "gp") and not _balances(recipe):
         yield Advice("penalty", "zerosum resume RUN --set r1=1")
 
 
@@ -51,7 +60,7 @@ def _d_winning(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advic
         yield Advice("wake.G", f"zerosum resume RUN --from start --set G.frozen=false{_awake(recipe, 'G')}")
         return
     if any(found.key == "range" for found in finding.evidence):
-        yield Advice("range", f"zerosum data show {recipe.get('data')}")
+        yield Advice("range", f"zerosum data show {_data(recipe)}")
         return
     yield from _settings(now, recipe)
     if _game(recipe, "loss") == "saturating":
@@ -61,7 +70,7 @@ def _d_winning(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advic
     yield Advice("lower.D", _branch(now, f"--set D.lr={_lr(recipe, 'D') / 10:.2g}"))
     if _game(recipe, "loss") in CROSS_ENTROPY and _game(recipe, "target_real", 1.0) == 1:
         yield Advice("smooth", _branch(now, "--set target_real=0.9"))
-    yield Advice("look", f"zerosum data show {recipe.get('data')}")
+    yield Advice("look", f"zerosum data show {_data(recipe)}")
 
 
 def _g_winning(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
@@ -81,9 +90,10 @@ def _g_winning(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advic
 def _mode_collapse(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
     yield from _settings(now, recipe)
     yield Advice("lower.both", _branch(now, _rates(recipe, 0.25)))
-    if not _game(recipe, "r1") and not _game(recipe, "gp"):
+    if not _game(recipe, "r1") and not _game(recipe, "gp") and not _balances(recipe):
         yield Advice("penalty", _branch(now, "--set r1=1"))
-    yield Advice("another", f"zerosum train quick --data {recipe.get('data')}")
+    if recipe.get("inputs", "noise") == "noise":
+        yield Advice("another", f"zerosum train quick --data {_data(recipe)}")
 
 
 def _calmer(now: Signals, recipe: Fields) -> Iterator[Advice]:
@@ -102,10 +112,10 @@ def _oscillating(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Adv
 
 def _not_learning(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
     if any(found.key == "labels" for found in finding.evidence):
-        yield Advice("labels", f"zerosum data show {recipe.get('data')}")
+        yield Advice("labels", f"zerosum data show {_data(recipe)}")
         return
     yield from _calmer(now, recipe)
-    yield Advice("look", f"zerosum data show {recipe.get('data')}")
+    yield Advice("look", f"zerosum data show {_data(recipe)}")
 
 
 def _memorising(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
@@ -113,8 +123,10 @@ def _memorising(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advi
         yield Advice("augment", "zerosum resume RUN --from best --set augment=colour,translation,cutout")
     elif not _game(recipe, "ada_target"):
         yield Advice("adaptive", f"zerosum resume RUN --from best --set augment={GENTLE} --set ada_target=0.6")
-    yield Advice("more.data", f"zerosum data show {recipe.get('data')}")
-    yield Advice("penalty", f"zerosum resume RUN --from best --set r1={max(1.0, 10 * float(_game(recipe, 'r1', 0))):g}")
+    yield Advice("more.data", f"zerosum data show {_data(recipe)}")
+    if not _balances(recipe):
+        r1 = max(1.0, 10 * float(_game(recipe, "r1", 0)))
+        yield Advice("penalty", f"zerosum resume RUN --from best --set r1={r1:g}")
     if not recipe.get("flip"):
         yield Advice("flip", "zerosum resume RUN --set flip=true")
 
@@ -123,24 +135,24 @@ def _identity_collapse(finding: Finding, now: Signals, recipe: Fields) -> Iterat
     if _game(recipe, "identity"):
         yield Advice("identity", "zerosum resume RUN --from start --set identity=0")
     yield _less_cycle(now, recipe, 4)
-    yield Advice("look", f"zerosum data show {recipe.get('data')}")
+    yield Advice("look", f"zerosum data show {_data(recipe)}")
 
 
 def _condition_ignored(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
     if any(found.key == "unheard.D" for found in finding.evidence):
-        yield Advice("pairs", f"zerosum data show {recipe.get('data')}")
+        yield Advice("pairs", f"zerosum data show {_data(recipe)}")
         yield Advice("raise.D", _branch(now, f"--set D.lr={2 * _lr(recipe, 'D'):.2g}"))
         return
     if _game(recipe, "class_weight") is not None:
         weight = 4 * float(_game(recipe, "class_weight")) or 1.0
         yield Advice("class", _branch(now, f"--set class_weight={weight:g}"))
     yield _less_cycle(now, recipe, 4)
-    yield Advice("look", f"zerosum data show {recipe.get('data')}")
+    yield Advice("look", f"zerosum data show {_data(recipe)}")
 
 
 def _steganographic(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
     yield _less_cycle(now, recipe, 4)
-    yield Advice("less.to.hide", f"zerosum data show {recipe.get('data')}")
+    yield Advice("less.to.hide", f"zerosum data show {_data(recipe)}")
     yield Advice("with.pairs", "zerosum train pix2pix --data pairs:PATH")
 
 
@@ -181,6 +193,16 @@ ADVISERS: Mapping[str, Callable[[Finding, Signals, Fields], Iterator[Advice]]] =
 
 def _game(recipe: Fields, name: str, usual: Any = None) -> Any:
     return (recipe.get("game") or {}).get(name, usual)
+
+
+def _balances(recipe: Fields) -> bool:
+    """Whether the game has a balance of its own (BEGAN) in the place of penalties."""
+    return _game(recipe, "k_rate") is not None
+
+
+def _data(recipe: Fields) -> str:
+    """The run's data, as a shell reads it."""
+    return shlex.quote(str(recipe.get("data")))
 
 
 def _player(recipe: Fields, name: str) -> Fields:

@@ -48,17 +48,13 @@ class Record:
     def __init__(self) -> None:
         self.steps, self.scores, self.exams = Table(), Table(), Table()
         self.score_name: str | None = None
-        self.goal_steps: float = math.nan
-        self.goal_minutes: float = math.nan
         self.ended: str | None = None  # how the last session ended; None while it goes on
         self.message: str | None = None
-        self.changed_at = 0  # images when a stage last changed the settings
 
     def take(self, event: Mapping[str, Any]) -> None:
         """Remember what an event tells; a field of the wrong type counts as absent."""
         kind = event.get("event")
         if kind == "start":
-            self.goal_steps, self.goal_minutes = number(event.get("steps")), number(event.get("minutes"))
             self.ended = self.message = None
         elif kind == "step":
             self.steps.add({**_fields(event, ("step", "images", "seconds", *SEEN)), **_nested(event)})
@@ -67,8 +63,6 @@ class Record:
             self.exams.add({**_fields(event, ("step", "images", *EXAM)), **probes})
         elif kind == "score" and event.get("name") != "g-loss":  # a loss says nothing about quality
             self._score(event)
-        elif kind == "stage":
-            self.changed_at = int(self.images)
         elif kind == "end":
             self.ended, self.message = str(event.get("reason")), event.get("message")
 

@@ -25,18 +25,21 @@ BLIND = 0.05  # separation, either way: D tells nothing, which is well as long a
 NO_BETTER = 0.9  # both accuracies together: worse than guessing
 SAME = 0.3  # spread of the samples, of that of real ones
 REPEATED = 0.2  # the distance to the nearest other sample, of that among real ones
+ALIKE = 0.4  # the same distance, which is a collapse where the score stands still beside it: within each class, say
 VARIED = 0.4  # spread that a run must have had to have lost it,
 LATE_IMAGES = 200_000  # or be so late without it: `gan` draws a single digit for its first 100,000 images
 EQUAL = 0.005  # the same distance where there is nothing that could vary
 IDENTICAL = 0.02  # the same distance, from where the samples are one image
 OUT_OF_RANGE = 0.1  # of the range of real values: no image has so little contrast
 BY_HEART = 1.0  # deviations between D's logits on seen and on unseen images
-NO_LABELS = 0.1  # deviations between D's logits under right and wrong classes
+NO_LABELS = 0.1  # deviations between D's logits under right and wrong classes, for as long as exams count together,
+HEARD = 0.5  # and in a single one, from which D once knew them: it may forget what its G has learned to obey
 STALE = 0.4  # share of the images since the best score, from which it does not count as improving
 GAINING = 0.1  # share of the first score that must be gained to count as improving,
 LOSING = 1.3  # and how many times the best score the last two may be
 MANY = 6  # scores, before a run can be said to learn nothing
-STUCK = 0.25  # share of the first score that has to be gained by a run that learns
+STUCK = 0.25  # share of the first score that has to be gained by a run that learns;
+STUCK_BESIDE_PARTNERS = 0.05  # of an L1 distance, most of which is learned before it is first measured
 SWINGING = 0.4  # by how much of itself a score gets worse where it does, if it does so every second time
 BURST = 100.0  # times a gradient has grown
 UNCHANGED = 0.1  # of the distance between domains, by which a translation differs from its input,
@@ -84,7 +87,7 @@ def frozen(now: Signals) -> Finding | None:
     """One of the two gets no updates, so the other one wins."""
     if now.silent == ("D",):
         return Finding("G winning", (Evidence("silent", {"player": "D"}), *outputs(now)), 1.0)
-    if "G" in now.silent:
+    if now.silent == ("G",):  # where both rest, as after rates have fallen to 0, nobody is beaten
         return Finding("D winning", (Evidence("silent", {"player": "G"}), *outputs(now)), 1.0)
     return None
 
@@ -121,12 +124,17 @@ def too_soon(now: Signals) -> Finding | None:
 
 
 def mode_collapse(now: Signals) -> Finding | None:
-    """The samples repeat each other, and once did not; a run that begins with one image gets more time."""
+    """The samples repeat each other, and once did not; a run that begins with one image gets more time.
+
+    So they may within each class or kind alone, far from one another otherwise; a run that still gets better may yet
+    get over that, and one whose score stands still doesn't.
+    """
     if now.exams < 3 or now.spread_rising:
         return None
     lost = now.spread_best > VARIED or now.images > LATE_IMAGES or now.nearest < EQUAL
-    if lost and (now.spread < SAME or now.nearest < REPEATED):
-        strength = max(1 - now.spread / SAME, 1 - now.nearest / REPEATED)
+    repeated = now.nearest < REPEATED or (now.nearest < ALIKE and not improving(now))
+    if lost and (now.spread < SAME or repeated):
+        strength = max(1 - now.spread / SAME, 1 - now.nearest / REPEATED, 0.5)
         values: dict[str, float | str] = {"spread": now.spread, "nearest": now.nearest, "coverage": now.coverage}
         return Finding("mode collapse", (Evidence("variety", values), *score(now)), strength)
     return None
@@ -153,10 +161,11 @@ def condition_ignored(now: Signals) -> Finding | None:
     if now.exams < 3:
         return None
     heard = {name: now.probe[name] for name in ("condition", "asked")}
+    subtle = now.probe["apart"] <= DIFFERENT  # domains that hardly differ are led into each other by small changes
     if heard["condition"] < UNHEARD:
         found = Evidence("unheard.D", {"change": heard["condition"]})
         return Finding("condition ignored", (found, *score(now)), 1 - 0.5 * heard["condition"] / UNHEARD)
-    if heard["asked"] < UNHEARD:
+    if heard["asked"] < UNHEARD and not subtle:
         found = Evidence("unheard.G", {"change": heard["asked"]})
         return Finding("condition ignored", (found, *score(now)), 1 - 0.5 * heard["asked"] / UNHEARD)
     return None
@@ -209,10 +218,11 @@ def oscillating(now: Signals) -> Finding | None:
 
 def not_learning(now: Signals) -> Finding | None:
     """The score is where it was, or the classes mean nothing to D."""
-    if now.labels and now.exams >= 3 and now.label_gap_best < NO_LABELS:
+    if now.labels and now.exams >= 3 and now.label_gap_best < NO_LABELS and now.label_gap_most < HEARD:
         return Finding("not learning", (Evidence("labels", {"gap": now.label_gap}),), 0.8)
     way = now.progress
-    if way.count >= MANY and way.gained < STUCK and way.since_best > STALE and way.after_best >= 2:
+    least = STUCK_BESIDE_PARTNERS if way.name == "l1" else STUCK
+    if way.count >= MANY and way.gained < least and way.since_best > STALE and way.after_best >= 2:
         return Finding("not learning", (*score(now), *outputs(now)), 0.6)
     return None
 

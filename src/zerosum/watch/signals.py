@@ -58,7 +58,6 @@ class Signals:
     acc_real: float
     acc_fake: float
     separation: float
-    separation_swing: float  # its deviation within the window
     loss: dict[str, float]
     rest: dict[str, float]  # the losses where D can tell nothing; empty for losses that have no such value
     critic: bool  # D's zero means nothing: there is no accuracy, only how far the sides lie apart
@@ -76,6 +75,7 @@ class Signals:
     gap: float
     label_gap: float
     label_gap_best: float  # the most, either way, that lasted for some exams
+    label_gap_most: float  # the most of a single one
     probe: dict[str, float]  # what games and tasks are asked besides, by name
     progress: Progress
     ended: str | None
@@ -97,7 +97,6 @@ def read(record: Record, recipe: Mapping[str, Any]) -> Signals:
         acc_real=median(steps.column("acc_real")[now]),
         acc_fake=median(steps.column("acc_fake")[now]),
         separation=median(separation),
-        separation_swing=float(np.nanstd(separation)) if np.isfinite(separation).any() else math.nan,
         loss={player: median(steps.column(f"loss.{player}")[now]) for player in PLAYERS},
         rest=equilibrium(recipe),
         critic=(recipe.get("game") or {}).get("loss") == "wasserstein",
@@ -112,6 +111,7 @@ def read(record: Record, recipe: Mapping[str, Any]) -> Signals:
         spread_rising=len(spread) > EXAMS and median(spread[-2:]) > RISE + median(spread[-EXAMS - 1 : -2]),
         **{name: median(exams.column(name)[-EXAMS:]) for name in ("coverage", "reach", "gap", "label_gap")},
         label_gap_best=_most_lasting(np.abs(exams.column("label_gap"))),
+        label_gap_most=_most(np.abs(exams.column("label_gap"))),
         probe={name: median(exams.column(f"probe.{name}")[-EXAMS:]) for name in PROBES},
         progress=progress(record),
         ended=record.ended,

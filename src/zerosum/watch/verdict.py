@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -76,7 +77,10 @@ class Verdict:
             "sure": self.sure,
             "evidence": [{"key": found.key, "values": dict(found.values)} for found in self.evidence],
             "advice": [
-                {"key": tried.key, "command": None if tried.command is None else tried.command.replace("RUN", run)}
+                {
+                    "key": tried.key,
+                    "command": tried.command and re.sub(r"(?<!\S)RUN(?!\S)", lambda _: run, tried.command),
+                }
                 for tried in self.advice
             ],
         }

@@ -81,7 +81,7 @@ class Watcher:
 
     def __init__(self, watch: Watch, emit: Callable[[Any], None], run: str) -> None:
         self.watch, self._emit, self._run = watch, emit, run
-        self._seconds = 0.0
+        self._seconds = watch.record.seconds  # of a run that is gone on with
         self._failing_since: float | None = None  # seconds of training
 
     def __call__(self, event: Any, /) -> None:

@@ -16,7 +16,8 @@ from zerosum.cli.output import tell
 def directions(
     run: options.Run,
     method: Annotated[
-        Literal["sefa", "pca"], typer.Option(help="From G's weights (SeFa), or from 10,000 samples (GANSpace).")
+        Literal["sefa", "pca", "codes"],
+        typer.Option(help="From G's weights (SeFa), from 10,000 samples (GANSpace), or infogan's codes."),
     ] = "sefa",
     count: Annotated[int, typer.Option(help="How many, the strongest first.")] = 5,
     seed: Annotated[int, typer.Option(help="Of the picture in the middle, and of the samples.")] = 0,
@@ -26,12 +27,21 @@ def directions(
         Path | None, typer.Option(help="FILE.png, with FILE.safetensors beside it (default: directions.png in RUN).")
     ] = None,
     checkpoint: options.Checkpoint = None,
+    device: options.Where = "cpu",
 ) -> None:
     """Find the directions of latent space that change the most, without labels."""
     from zerosum import api
 
     written = api.directions(
-        run, method=method, count=count, seed=seed, label=label, span=span, out=out, checkpoint=checkpoint
+        run,
+        method=method,
+        count=count,
+        seed=seed,
+        label=label,
+        span=span,
+        out=out,
+        checkpoint=checkpoint,
+        device=device,
     )
     tell(str(written))
     tell(str(written.with_suffix(".safetensors")))

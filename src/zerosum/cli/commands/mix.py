@@ -25,9 +25,10 @@ def mix(
     psi: options.Psi = 1.0,
     out: Annotated[Path | None, typer.Option(help="FILE.png (default: mix.png in RUN).")] = None,
     checkpoint: options.Checkpoint = None,
+    device: options.Where = "cpu",
 ) -> None:
     """Mix the styles of pictures A with those of pictures B (stylegan, stylegan2)."""
     from zerosum import api
 
     sources: dict[str, Any] = {"rows": rows, "columns": columns, "seed": seed, "label": label, "psi": psi}
-    tell(str(api.mix(run, layers=layers, out=out, checkpoint=checkpoint, **sources)))
+    tell(str(api.mix(run, layers=layers, out=out, checkpoint=checkpoint, device=device, **sources)))

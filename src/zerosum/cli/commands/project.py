@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -25,7 +25,7 @@ def project(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="A folder (default: projection in RUN).")] = None,
     checkpoint: options.Checkpoint = None,
-    device: Annotated[Literal["cpu", "cuda", "mps"], typer.Option(help="Where to compute.")] = "cpu",
+    device: options.Where = "cpu",
 ) -> None:
     """Find the picture nearest to an image of yours, and the code that makes it."""
     from zerosum import api

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -14,13 +14,16 @@ from zerosum.cli.output import tell
 @app.command(rich_help_panel="Go on")
 def sample(
     run: options.Run,
-    n: Annotated[int, typer.Option("-n", "--number", min=1, help="How many.")] = 64,
+    n: Annotated[
+        int | None,
+        typer.Option("-n", "--number", min=1, help="How many (default: 64, or near that in whole rows of classes)."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed draws the same pictures.")] = 0,
     label: Annotated[str | None, typer.Option("--class", help="Draw this class only, by name or number.")] = None,
     out: options.Drawings = None,
     psi: options.Psi = 1.0,
     checkpoint: options.Checkpoint = None,
-    device: Annotated[Literal["cpu", "cuda", "mps"], typer.Option(help="Where to compute.")] = "cpu",
+    device: options.Where = "cpu",
 ) -> None:
     """Draw from the generator that a run has trained."""
     from zerosum import api

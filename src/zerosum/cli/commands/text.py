@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -20,7 +20,7 @@ def text(
     out: options.Drawings = None,
     psi: options.Psi = 1.0,
     checkpoint: options.Checkpoint = None,
-    device: Annotated[Literal["cpu", "cuda", "mps"], typer.Option(help="Where to compute.")] = "cpu",
+    device: options.Where = "cpu",
 ) -> None:
     """Draw what a text says with a run of stackgan."""
     from zerosum import api

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,7 +27,7 @@ def translate(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the noise in a generator that has some.")] = 0,
     checkpoint: options.Checkpoint = None,
-    device: Annotated[Literal["cpu", "cuda", "mps"], typer.Option(help="Where to compute.")] = "cpu",
+    device: options.Where = "cpu",
 ) -> None:
     """Translate images with a run of pix2pix, cyclegan, age-cgan or their kin."""
     from zerosum import api

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -19,7 +19,7 @@ def upscale(
     out: Annotated[Path, typer.Option(help="The folder for the large images; a half-finished one is gone on with.")],
     seed: Annotated[int, typer.Option(help="Of the noise in a generator that has some.")] = 0,
     checkpoint: options.Checkpoint = None,
-    device: Annotated[Literal["cpu", "cuda", "mps"], typer.Option(help="Where to compute.")] = "cpu",
+    device: options.Where = "cpu",
 ) -> None:
     """Enlarge images with a run of srgan."""
     from zerosum import api

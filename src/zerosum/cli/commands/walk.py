@@ -29,10 +29,21 @@ def walk(
     ] = None,
     psi: options.Psi = 1.0,
     checkpoint: options.Checkpoint = None,
+    device: options.Where = "cpu",
 ) -> None:
     """Walk from picture to picture through latent space, or from class to class, as an animation."""
     from zerosum import api
 
     classes = None if morph is None else [name.strip() for name in morph.split(",")]
-    written = api.walk(run, out=out, seed=seed, label=label, checkpoint=checkpoint, space=space, psi=psi, morph=classes)
+    written = api.walk(
+        run,
+        out=out,
+        seed=seed,
+        label=label,
+        space=space,
+        psi=psi,
+        morph=classes,
+        checkpoint=checkpoint,
+        device=device,
+    )
     tell(str(written))

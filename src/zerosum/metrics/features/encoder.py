@@ -77,11 +77,11 @@ class Network(nn.Module):
 class Encoder(Extractor):
     """A trained network; grey and colour become what its data is, and another size is resized."""
 
-    name = "encoder"
     dimensions = DIMENSIONS
     classes = None
 
-    def __init__(self, network: Network, channels: int, size: int, data: str) -> None:
+    def __init__(self, network: Network, channels: int, size: int, data: str, name: str = "encoder") -> None:
+        self.name = name
         network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._network = network
         self._channels, self._size = channels, size
@@ -115,13 +115,17 @@ class Encoder(Extractor):
 
 
 @FEATURES.register("encoder")
-def open_encoder(dataset: Dataset, progress: Progress | None, settings: Settings | None = None) -> Encoder:
+def open_encoder(dataset: Dataset, progress: Progress | None) -> Extractor:
+    """The encoder of a data set, by which its images are judged where no shipped network knows them."""
+    return encoder_of(dataset, progress, Settings())
+
+
+def encoder_of(dataset: Dataset, progress: Progress | None, settings: Settings) -> Encoder:
     """The encoder of a data set: from the cache, or trained on its train split and kept there.
 
     The same data, settings, machine and number of threads give the same one. `UserError` where there are fewer than
     32 images to train on, or the cache can't be written. A cached file that is damaged is made anew.
     """
-    settings = settings or Settings()
     if len(dataset.train) < FEWEST:
         raise UserError(
             f"{dataset.name} has {len(dataset.train)} images to train an encoder on; expected at least {FEWEST}"
@@ -137,7 +141,13 @@ def open_encoder(dataset: Dataset, progress: Progress | None, settings: Settings
             if network is None:
                 network = trained(dataset.train.samples, size, settings, progress)
                 keep(path, _packed(network))
-    return Encoder(network, channels, size, dataset.name)
+    return Encoder(network, channels, size, dataset.name, "encoder" if not settings.seed else "second-encoder")
+
+
+@FEATURES.register("second-encoder")
+def open_second(dataset: Dataset, progress: Progress | None) -> Extractor:
+    """Another one of the same data, from another seed: it judges what was trained to please the first."""
+    return encoder_of(dataset, progress, Settings(seed=1))
 
 
 def _packed(network: Network) -> bytes:
