@@ -199,3 +199,18 @@ def test_classes_reach_w_and_the_logit(name: str) -> None:
     D = build(recipe(name).override({"width": 16}).players["D"], domain)
     x = torch.randn(4, 1, 32, 32)
     assert (D(x, torch.zeros(4, dtype=torch.int64)) - D(x, torch.ones(4, dtype=torch.int64))).abs().max() > 1e-4
+
+
+def test_the_constant_begins_at_1_as_in_the_paper_or_spread_around_it() -> None:
+    """Of one value AdaIN makes nothing: the first map is what its shifts are, until the constant has moved."""
+    ones, spread = styled("stylegan"), styled("stylegan", spread=1.0)
+    constants = [G.blocks[0].constant for G in (ones, spread)]
+    assert torch.equal(constants[0], torch.ones_like(constants[0]))
+    assert constants[1].mean().item() == pytest.approx(1.0, abs=4 / constants[1].numel() ** 0.5)
+    assert constants[1].std().item() == pytest.approx(1.0, rel=0.2)
+    drawn = [
+        G.blocks[0].end1.eval()(constant, torch.zeros(1, 24)).std(dim=(2, 3))
+        for G, constant in zip((ones, spread), constants, strict=True)
+    ]
+    assert drawn[0].max() < 1e-3
+    assert drawn[1].min() > 0.9

@@ -56,6 +56,7 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "penalty_every": 1,
         "ema": 0.999,
         "G.mixing": 0.9,
+        "G.spread": 0.0,
         "G.depth": 8,
         "G.z_dim": 512,
         "G.w_dim": 512,

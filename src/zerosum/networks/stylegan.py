@@ -45,9 +45,12 @@ class Epilogue(nn.Module):
 class Synthesis(nn.Module):
     """One map: (N, inputs, H, H) to (N, outputs, 2H, 2H), or for the first None to the constant, by two styles."""
 
-    def __init__(self, inputs: int | None, outputs: int, side: int, w_dim: int) -> None:
+    def __init__(self, inputs: int | None, outputs: int, side: int, w_dim: int, spread: float = 0.0) -> None:
         super().__init__()
-        self.constant = nn.Parameter(torch.ones(1, outputs, side, side)) if inputs is None else None
+        self.constant = None
+        if inputs is None:
+            ones = torch.ones(1, outputs, side, side)
+            self.constant = nn.Parameter(ones + spread * torch.randn_like(ones) if spread else ones)
         self.conv1 = None if inputs is None else EqualConv2d(inputs, outputs, 3, bias=False)
         self.conv2 = EqualConv2d(outputs, outputs, 3, bias=False)
         self.end1, self.end2 = (Epilogue(outputs, side, w_dim) for _ in range(2))
@@ -66,7 +69,11 @@ class Synthesis(nn.Module):
 
 @NETWORKS.register("stylegan-generator")
 class StyleganGenerator(Growing, Styled):
-    """z (N, z_dim) to images (N, C, H, H): H as far as it has grown in training, the full size in eval mode."""
+    """z (N, z_dim) to images (N, C, H, H): H as far as it has grown in training, the full size in eval mode.
+
+    spread: the deviation of the constant's values around 1 at the beginning, 0 in the paper. Then AdaIN divides by the
+    little that steps have made of it, so that for long each step turns the whole pattern: 1 is calmer in short runs.
+    """
 
     linear_end = True
 
@@ -79,6 +86,7 @@ class StyleganGenerator(Growing, Styled):
         width: int = 512,
         depth: int = 8,
         mixing: float = 0.9,
+        spread: float = 0.0,
     ) -> None:
         require_images(domain, "stylegan-generator", SIZES)
         super().__init__(domain.size)
@@ -87,7 +95,7 @@ class StyleganGenerator(Growing, Styled):
         maps = maps_of(width, domain.size)
         self.styles = 2 * len(maps)
         self.blocks = nn.ModuleList(
-            Synthesis(inputs, own, side, w_dim)
+            Synthesis(inputs, own, side, w_dim, spread)
             for inputs, own, side in zip([None, *maps], maps, sides(domain.size), strict=False)
         )
         self.to_image = nn.ModuleList(EqualConv2d(own, domain.channels, 1, gain=1) for own in maps)

@@ -17,6 +17,9 @@ RECIPE = Recipe(
         "25 million images, as in the paper: 9 million in stages that grow, then 16 at full size; sizes below 1024 are "
         "reached early. A plain CPU wants it narrower and faster, as in `--set width=64 --set pace=0.02`: every stage "
         "at a fiftieth.",
+        "The constant begins at 1, and AdaIN divides what little differs in it, so each of many steps turns the whole "
+        "pattern. Short runs draw more varied images with `--set spread=1`, as StyleGAN2's begins, and `--set "
+        "mixing=0`: after five minutes of digits a distance of 35, and 41 without the spread.",
         "`--psi` truncates all layers, where the paper leaves those beyond 32 pixels as they are.",
     ),
     data="mnist",
@@ -25,7 +28,7 @@ RECIPE = Recipe(
     players={
         "G": Player(
             network="stylegan-generator",
-            args={"z_dim": 512, "w_dim": 512, "width": 512, "depth": 8, "mixing": 0.9},
+            args={"z_dim": 512, "w_dim": 512, "width": 512, "depth": 8, "mixing": 0.9, "spread": 0.0},
             lr=1e-3,
             betas=(0.0, 0.99),
         ),
