@@ -82,7 +82,9 @@ ROWS = (
         f"{DIGITS} --set jitter=1 --set blocks=3 --lr 5e-4 --batch 8 {FALLING}",
         20,
     ),
-    Row("discogan-inverted", "discogan", "unpaired:inverted", "--size 32 --set width=16 --set flip=false", 20),
+    Row(
+        "discogan-inverted", "discogan", "unpaired:inverted", "--size 32 --set width=16 --set flip=false --batch 32", 20
+    ),
     Row(
         "stargan-colours",
         "stargan",
@@ -279,14 +281,13 @@ def write() -> None:
 HEAD = """## From image to image
 
 By `python benchmarks/translation.py`, which makes the tasks `inverted` (digits, and other digits inverted, unpaired)
-and `colours` (digits in four colours) of MNIST; one thread, the last checkpoint. `digit kept` and `right domain` are
-of 1,000 test digits led into every other domain: the first by digits-net, the second by which domain's own version of
-the digit is nearest; `error to the answer` is the mean absolute error to that version. `under other names`: the share
-that keep their digit once the ten that come out are renamed as suits best, since an objective of cycles alone allows
-any of these. `edged` is the edges of MNIST's
-digits beside the digits, `greyed` the anime faces in grey beside their colours, `clothes` MNIST and Fashion-MNIST,
-unpaired. Pictures show input and output, and the target of pairs; of sets that may not be passed on (CamVid, flowers,
-faces) outputs alone.
+and `colours` (digits in four colours) of MNIST; one thread, the last checkpoint. `digit kept` and `right domain` are of
+1,000 test digits led into every other domain: the first by digits-net, the second by which domain's own version of the
+digit is nearest; `error to the answer` is the mean absolute error to that version. `under other names`: the share that
+keep their digit once the ten that come out are renamed as suits best, since an objective of cycles alone allows any of
+these. `edged` is the edges of MNIST's digits beside the digits, `greyed` the anime faces in grey beside their colours,
+`clothes` MNIST and Fashion-MNIST, unpaired. Pictures show input and output, and the target of pairs; of sets that may
+not be passed on (CamVid, flowers, faces) outputs alone.
 
 `thickness` stands in for ages: digits in five ordered groups of as many, by the measured width of their strokes. 1,000
 test digits are led into each group: `digit kept` as above; `group right` and `within one group` by the width measured
