@@ -345,3 +345,13 @@ def test_a_distance_to_partners_gains_less_after_it_is_first_measured(
     watch = judged(told, recipe)
     assert watch.verdict is not None
     assert watch.verdict.name == name
+
+
+def test_where_all_rates_have_been_led_to_0_nobody_is_beaten(story: Any, recipe: Any) -> None:
+    rest = {"lr": {"D": 0.0, "G": 0.0}}
+    events = [
+        event | (rest if event["event"] == "step" and event["step"] > 2000 else {}) for event in story(scores=FALLING)
+    ]
+    watch = judged(events, recipe)
+    assert watch.verdict is not None
+    assert watch.verdict.name == "learning"

@@ -87,7 +87,7 @@ def frozen(now: Signals) -> Finding | None:
     """One of the two gets no updates, so the other one wins."""
     if now.silent == ("D",):
         return Finding("G winning", (Evidence("silent", {"player": "D"}), *outputs(now)), 1.0)
-    if now.silent == ("G",):  # where both rest, as after rates have fallen to 0, nobody is beaten
+    if "G" in now.silent:
         return Finding("D winning", (Evidence("silent", {"player": "G"}), *outputs(now)), 1.0)
     return None
 

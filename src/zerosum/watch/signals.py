@@ -149,11 +149,20 @@ def _most_lasting(column: Column) -> float:
 def _is_silent(steps: Table, player: str, now: slice) -> bool:
     """Whether a player has turns and its weights stay as they are: no gradient was taken, or its rate is 0.
 
-    One that a stage leaves out, as D in a pretraining or both beside an encoder that learns, is not beaten.
+    One that a stage leaves out, as D in a pretraining or both beside an encoder that learns, is not beaten; nor is
+    anybody where all rates have been led to 0.
     """
+    if all(_at_rest(steps.column(f"lr.{name}")[now]) for name in PLAYERS):
+        return False
     rates, gradients = steps.column(f"lr.{player}")[now], steps.column(f"grad.{player}")[now]
     known = np.isfinite(rates).any() and np.isfinite(steps.column(f"plays.{player}")[now]).any()
-    return bool(known and (not np.isfinite(gradients).any() or (rates[np.isfinite(rates)] == 0).all()))
+    return bool(known and (not np.isfinite(gradients).any() or _at_rest(rates)))
+
+
+def _at_rest(rates: Column) -> bool:
+    """Whether a rate is known, and 0 throughout."""
+    known = rates[np.isfinite(rates)]
+    return bool(len(known) and (known == 0).all())
 
 
 def progress(record: Record) -> Progress:
