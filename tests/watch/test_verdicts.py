@@ -312,6 +312,12 @@ def test_a_balance_is_not_advised_a_penalty_that_it_refuses(story: Any) -> None:
         assert watch.verdict is not None
         assert not any("--set r1=" in (one.command or "") for one in watch.verdict.advice), name
 
+    stored = recipe_of("began").override({"augment": ["colour"]}).to_dict()
+    watch = judged(story(exams={"gap": 2.5}, scores=FALLING), stored)
+    assert watch.verdict is not None
+    assert watch.verdict.name == "memorising"
+    assert not any("ada_target" in (one.command or "") for one in watch.verdict.advice)
+
 
 def test_commands_name_the_run_and_the_data_as_a_shell_reads_them(story: Any, recipe: Any) -> None:
     recipe["data"] = "folder:/data/RUN 1"

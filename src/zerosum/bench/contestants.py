@@ -28,6 +28,7 @@ from zerosum.data import Dataset, Split, open_dataset
 from zerosum.data.loader import Feed
 from zerosum.engine.clock import LOG_STEPS
 from zerosum.engine.engine import Device, Engine
+from zerosum.engine.ledger import stacked
 from zerosum.engine.memory import keep_memory
 from zerosum.engine.plan import Plan
 from zerosum.spec import Recipe
@@ -73,7 +74,7 @@ class Ours:
         seen = self.training.take_step(observe=due)
         if due:
             self.training.settle()
-            torch.stack([value.detach().double() for value in seen.values()]).tolist()
+            stacked(seen.values()).tolist()
 
 
 class Tutorial:

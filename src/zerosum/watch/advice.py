@@ -22,6 +22,7 @@ USUAL_BETA1 = 0.9  # Adam's own; more is never meant for a GAN
 GENTLE = "shift,scale,stretch,brightness,contrast"  # operations after which most images are still possible ones
 FAR_APART = 8  # times one player's rate the other's, from where it is the first suspect
 CROSS_ENTROPY = ("saturating", "non-saturating")
+BALANCED = {"r1", "r2", "gp", "drift", "ada_target"}  # what a game with a balance of its own (BEGAN) refuses
 Fields = Mapping[str, Any]
 
 
@@ -34,13 +35,15 @@ def advice(finding: Finding, now: Signals, recipe: Fields) -> tuple[Advice, ...]
 def _known(tried: Advice, recipe: Fields) -> bool:
     """Whether the run has all settings that the command changes; true of a recipe that is not known."""
     there = {*recipe, *(recipe.get("game") or {})}
+    if _game(recipe, "k_rate") is not None:
+        there -= BALANCED
     return not there or there.issuperset(re.findall(r"--set ([^=\s.]+)=", tried.command or ""))
 
 
 def _diverged(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
     absurd = any(_lr(recipe, name) > SANE_RATES[_optimizer(recipe, name)] for name in ("G", "D"))
     yield Advice("lower.both", f"zerosum resume RUN {'--from start ' if absurd else ''}{_rates(recipe, 0.1)}")
-    if not _game(recipe, "r1") and not _game(recipe, "gp") and not _balances(recipe):
+    if not _game(recipe, "r1") and not _game(recipe, "gp"):
         yield Advice("penalty", "zerosum resume RUN --set r1=1")
 
 
@@ -90,7 +93,7 @@ def _g_winning(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advic
 def _mode_collapse(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advice]:
     yield from _settings(now, recipe)
     yield Advice("lower.both", _branch(now, _rates(recipe, 0.25)))
-    if not _game(recipe, "r1") and not _game(recipe, "gp") and not _balances(recipe):
+    if not _game(recipe, "r1") and not _game(recipe, "gp"):
         yield Advice("penalty", _branch(now, "--set r1=1"))
     if recipe.get("inputs", "noise") == "noise":
         yield Advice("another", f"zerosum train quick --data {_data(recipe)}")
@@ -124,9 +127,7 @@ def _memorising(finding: Finding, now: Signals, recipe: Fields) -> Iterator[Advi
     elif not _game(recipe, "ada_target"):
         yield Advice("adaptive", f"zerosum resume RUN --from best --set augment={GENTLE} --set ada_target=0.6")
     yield Advice("more.data", f"zerosum data show {_data(recipe)}")
-    if not _balances(recipe):
-        r1 = max(1.0, 10 * float(_game(recipe, "r1", 0)))
-        yield Advice("penalty", f"zerosum resume RUN --from best --set r1={r1:g}")
+    yield Advice("penalty", f"zerosum resume RUN --from best --set r1={max(1.0, 10 * float(_game(recipe, 'r1', 0))):g}")
     if not recipe.get("flip"):
         yield Advice("flip", "zerosum resume RUN --set flip=true")
 
@@ -193,11 +194,6 @@ ADVISERS: Mapping[str, Callable[[Finding, Signals, Fields], Iterator[Advice]]] =
 
 def _game(recipe: Fields, name: str, usual: Any = None) -> Any:
     return (recipe.get("game") or {}).get(name, usual)
-
-
-def _balances(recipe: Fields) -> bool:
-    """Whether the game has a balance of its own (BEGAN) in the place of penalties."""
-    return _game(recipe, "k_rate") is not None
 
 
 def _data(recipe: Fields) -> str:

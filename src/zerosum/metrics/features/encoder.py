@@ -120,7 +120,7 @@ def open_encoder(dataset: Dataset, progress: Progress | None) -> Extractor:
     return encoder_of(dataset, progress, Settings())
 
 
-def encoder_of(dataset: Dataset, progress: Progress | None, settings: Settings) -> Encoder:
+def encoder_of(dataset: Dataset, progress: Progress | None, settings: Settings, name: str = "encoder") -> Encoder:
     """The encoder of a data set: from the cache, or trained on its train split and kept there.
 
     The same data, settings, machine and number of threads give the same one. `UserError` where there are fewer than
@@ -141,13 +141,13 @@ def encoder_of(dataset: Dataset, progress: Progress | None, settings: Settings) 
             if network is None:
                 network = trained(dataset.train.samples, size, settings, progress)
                 keep(path, _packed(network))
-    return Encoder(network, channels, size, dataset.name, "encoder" if not settings.seed else "second-encoder")
+    return Encoder(network, channels, size, dataset.name, name)
 
 
 @FEATURES.register("second-encoder")
 def open_second(dataset: Dataset, progress: Progress | None) -> Extractor:
     """Another one of the same data, from another seed: it judges what was trained to please the first."""
-    return encoder_of(dataset, progress, Settings(seed=1))
+    return encoder_of(dataset, progress, Settings(seed=1), "second-encoder")
 
 
 def _packed(network: Network) -> bytes:
