@@ -5,7 +5,8 @@
 
 Run it on a machine that does nothing else. A row is a process of its own: steps of the recipe on MNIST, at 32 pixels
 where the recipe can, networks that grow at their full size, in turns with the same steps on torch's own paths (no
-folds, no maps of our own when a convolution is differentiated twice); and the most memory that the process held.
+folds, no maps of our own when a convolution is differentiated twice); the passes alone that the networks make in such
+a step, without gradients; and the most memory that the process held before it took torch's paths.
 Recipes that need other data than MNIST have the tasks of benchmarks/translation.py, most of them at 64 pixels. Those
 that learn in stages are measured in the last one; age-cgan in its first, since its last trains the encoder alone.
 """
@@ -21,10 +22,12 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
 import torch
+from torch import nn
 
 import tasks
 from results import machine
@@ -39,7 +42,7 @@ from zerosum.networks.paths import as_torch_does
 from zerosum.spec import Recipe
 
 KEPT = FOLDER / "costs.json"
-TURNS, SECONDS = 3, 3.0
+TURNS, SECONDS = 3, 2.0
 HEAVY, FEW = 10_000_000, 4  # a recipe of more parameters is measured at this batch
 TASKS = {  # data and pixels of the recipes that MNIST is nothing for
     "age-cgan": ("domains:thickness", 32),
@@ -83,7 +86,7 @@ def measured(name: str) -> bool:
 
 
 def measure(name: str, threads: int) -> dict[str, Any]:
-    """Images a second of each turn, ours and torch's, the parameters of both networks, and the memory in MiB."""
+    """Steps and passes a second of each turn, ours and torch's, all networks' parameters, and the memory in MiB."""
     torch.set_num_threads(threads)
     told = recipes.recipe(name)
     source, size = TASKS.get(name, ("mnist", 32 if 32 in told.sizes else told.size or (told.sizes or (28,))[0]))
@@ -102,14 +105,53 @@ def measure(name: str, threads: int) -> dict[str, Any]:
         training = begun(told)
     period = math.lcm(*(int(getattr(told.game, key, 1)) for key in ("penalty_every", "path_every", "d_every")))
     turns: dict[str, list[float]] = {"ours": [], "torch": []}
+    passes: dict[str, list[float]] = {"ours": [], "torch": []}
+    memory, again = 0.0, passes_of(training)
     for turn in range(TURNS + 1):
         for kind, way in (("ours", nullcontext), ("torch", as_torch_does)):
             with way():
-                rate = told.batch * speed(training, period)
+                rate = told.batch * speed(lambda: training.take_step(observe=False), SECONDS, period)
+                passed = told.batch * speed(again, SECONDS / 4)
+            memory = memory or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             if turn:  # the first is a warm-up
                 turns[kind].append(rate)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"size": size, "batch": told.batch, "parameters": count, "turns": turns, "memory": round(memory)}
+                passes[kind].append(passed)
+    found = {"turns": turns, "passes": passes, "memory": round(memory)}
+    return {"size": size, "batch": told.batch, "parameters": count, **found}
+
+
+def passes_of(training: Training) -> Callable[[], None]:
+    """What does the passes again that the networks made in a step, as they draw and judge outside training."""
+    calls: list[tuple[nn.Module, Any, Any]] = []
+    inside = 0
+
+    def enters(module: nn.Module, args: Any, more: Any) -> None:
+        nonlocal inside
+        if not inside:
+            calls.append((module, args, more))
+        inside += 1
+
+    def leaves(module: nn.Module, args: Any, made: Any) -> None:
+        nonlocal inside
+        inside -= 1
+
+    parts = [part for network in training.game.networks.values() for part in network.modules()]
+    hooks = [part.register_forward_pre_hook(enters, with_kwargs=True) for part in parts]
+    hooks += [part.register_forward_hook(leaves) for part in parts]
+    training.take_step(observe=False)
+    for hook in hooks:
+        hook.remove()
+
+    @torch.no_grad()
+    def again() -> None:
+        for network in training.game.networks.values():
+            network.eval()
+        for module, args, more in calls:
+            module(*args, **more)
+        for network in training.game.networks.values():
+            network.train()
+
+    return again
 
 
 def begun(told: Recipe) -> Training:
@@ -118,14 +160,14 @@ def begun(told: Recipe) -> Training:
     return assemble(told, data, Engine("cpu"), Plan.of(told, len(data.train)))
 
 
-def speed(training: Training, period: int) -> float:
-    """Steps a second over some seconds, by whole periods."""
-    steps, start = 0, time.perf_counter()
-    while not steps or time.perf_counter() - start < SECONDS:
+def speed(work: Callable[[], object], seconds: float, period: int = 1) -> float:
+    """How often a second something is done, over some seconds, by whole periods."""
+    times, start = 0, time.perf_counter()
+    while not times or time.perf_counter() - start < seconds:
         for _ in range(period):
-            training.take_step(observe=False)
-        steps += period
-    return steps / (time.perf_counter() - start)
+            work()
+        times += period
+    return times / (time.perf_counter() - start)
 
 
 def section(about: dict[str, Any]) -> list[str]:
@@ -135,20 +177,23 @@ def section(about: dict[str, Any]) -> list[str]:
         f"`python benchmarks/costs.py` on {about['machine']}, torch {about['torch']}, {about['threads']} threads: a "
         "step of each recipe at its own width, images a second (slowest and fastest turn), and how many times as fast "
         "that is as the same step on torch's own paths (networks and loss as they are, without this project's layers; "
-        "not the tutorials' loop of the first table). On MNIST where the recipe can, else on pairs, sets or captions; "
+        "not the tutorials' loop of the first table); beside it how many times as fast the passes of its networks are "
+        "without gradients, and the most memory before torch's paths were taken. On MNIST where "
+        "the recipe can, else on pairs, sets or captions; "
         "networks that grow at their full size. An image is one of a batch of G's: where D has five turns for one of G "
         f"(`wgan`, `wgan-gp`, `sngan`) it costs as many of D's. Recipes of more than {HEAVY // 10**6} million "
         f"parameters, of all networks together, are measured at a batch of {FEW}.",
         "",
-        "| recipe | pixels | batch | parameters | images/s | times torch's paths | MiB |",
-        "|---|---|---|---|---|---|---|",
+        "| recipe | pixels | batch | parameters | images/s | times torch's paths | passes, times torch's | MiB |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for name, row in sorted(about["rows"].items()):
-        ours, plain = row["turns"]["ours"], row["turns"]["torch"]
-        times = statistics.median(ours) / statistics.median(plain)
+        times, passed = (
+            statistics.median(row[kind]["ours"]) / statistics.median(row[kind]["torch"]) for kind in ("turns", "passes")
+        )
         lines.append(
-            f"| `{name}` | {row['size']} | {row['batch']} | {row['parameters'] / 1e6:.1f} M | {said(ours)} | "
-            f"{times:.2f} | {row['memory']:,} |"
+            f"| `{name}` | {row['size']} | {row['batch']} | {row['parameters'] / 1e6:.1f} M | "
+            f"{said(row['turns']['ours'])} | {times:.2f} | {passed:.2f} | {row['memory']:,} |"
         )
     return lines
 

@@ -1,16 +1,18 @@
 """What augmentation does for a small data set: 500 of MNIST's digits, and the same recipe with and without it.
 
     python benchmarks/few_images.py                 every row that is not there yet, one after the other
-    python benchmarks/few_images.py none diffaug    these rows; two calls at a time take a thread each
+    python benchmarks/few_images.py none diffaug    those of these; two calls at a time take a thread each
 
-Each row is `quick` on the same 500 images for the same number of steps, judged by 10,000 samples against MNIST's test
-images, which no run has seen; and what the watch said of it. docs/benchmarks.md's section on few images.
+A row is `quick` on the same 500 images for the same minutes, of one way and seed, judged by 10,000 samples against
+MNIST's test images, which no run has seen; and what the watch said of it. To make one anew, delete its file.
+docs/benchmarks.md's section on few images.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import statistics
 from typing import Any
 
 from PIL import Image
@@ -20,7 +22,7 @@ from results import ROOT, begin_or_finish, machine, zerosum
 from sections import FOLDER, write_section
 from zerosum.data import open_dataset
 
-IMAGES, STEPS = 500, 10_000
+IMAGES, MINUTES, SEEDS = 500, 4, (0, 1, 2)
 DATA, RUNS, KEPT = ROOT / "runs" / "few" / "images", ROOT / "runs" / "few", FOLDER / "few"
 ROWS = {
     "none": (),
@@ -38,13 +40,15 @@ def main() -> None:
     if unknown := set(told.rows) - set(ROWS):
         parser.error(f"no row {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
     prepare()
-    for name in told.rows or ROWS:
-        path = KEPT / f"{name}.json"
-        if not path.exists() or told.rows:
-            print(name, flush=True)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(measure(name, told.threads), indent=1) + "\n")
-    found = {name: json.loads((KEPT / f"{name}.json").read_text()) for name in ROWS if (KEPT / f"{name}.json").exists()}
+    for seed in SEEDS:
+        for name in told.rows or ROWS:
+            path = KEPT / f"{name}-{seed}.json"
+            if not path.exists():
+                print(path.stem, flush=True)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(json.dumps(measure(name, seed, told.threads), indent=1) + "\n")
+    files = {name: sorted(KEPT.glob(f"{name}-[0-9].json")) for name in ROWS}
+    found = {name: [json.loads(path.read_text()) for path in some] for name, some in files.items() if some}
     about = {"machine": machine(), "rows": found}
     write_section("few", about, section(about))
 
@@ -62,9 +66,10 @@ def prepare() -> None:
             Image.fromarray(digits.samples[index, :, :, 0]).save(folder / f"{index:05d}.png")
 
 
-def measure(name: str, threads: int) -> dict[str, Any]:
-    run = RUNS / name
-    told = ("quick", "--data", f"folder:{DATA}", "--size", "28", *ROWS[name], "--steps", str(STEPS))
+def measure(name: str, seed: int, threads: int) -> dict[str, Any]:
+    run = RUNS / f"{name}-{seed}"
+    more = ("--minutes", str(MINUTES), "--seed", str(seed))
+    told = ("quick", "--data", f"folder:{DATA}", "--size", "28", *ROWS[name], *more)
     begin_or_finish(run, threads, *told)
     judge = ("--against", "mnist", "-n", "10000", "--metric", "fid", "--json")
     judged = json.loads(zerosum(threads, "eval", str(run), *judge))
@@ -73,7 +78,7 @@ def measure(name: str, threads: int) -> dict[str, Any]:
     command = " ".join(("zerosum train", *told)).replace(str(DATA), "FEW")
     return {
         "command": command,
-        "minutes": round(results.minutes(run), 1),
+        "images": [event for event in said if event["event"] == "end"][-1]["images"],
         "fid": next(figure["value"] for figure in judged["figures"] if figure["name"] == "fid"),
         "verdicts": sorted(set(verdicts)),
         "last": verdicts[-1] if verdicts else None,
@@ -85,15 +90,22 @@ def section(about: dict[str, Any]) -> list[str]:
         "## Few images",
         "",
         f"`python benchmarks/few_images.py` on {about['machine']}, one thread: `quick` on {IMAGES} of MNIST's training "
-        f"images for {STEPS:,} steps; Frechet distance by digits-net of 10,000 samples to MNIST's test images. "
-        "`ada` is its geometry, shift, scale, rotation and stretch, with its p.",
+        f"images for {MINUTES} minutes each, {len(SEEDS)} seeds; Frechet distance by digits-net of 10,000 samples to "
+        "MNIST's test images, the median and the least and most. `ada` is its geometry, shift, scale, rotation and "
+        "stretch, with its p.",
         "",
-        "| augmentation | distance | the watch's last word | whether it ever said `memorising` |",
-        "|---|---|---|---|",
+        "| augmentation | distance | images | runs that ended as | runs that ever were `memorising` |",
+        "|---|---|---|---|---|",
     ]
-    for name, row in about["rows"].items():
-        ever = "yes" if "memorising" in row["verdicts"] else "no"
-        lines.append(f"| {name} | {row['fid']:.1f} | {row['last']} | {ever} |")
+    for name, rows in about["rows"].items():
+        fids = sorted(row["fid"] for row in rows)
+        ends = ", ".join(sorted({row["last"] for row in rows}))
+        ever = sum("memorising" in row["verdicts"] for row in rows)
+        images = statistics.median(row["images"] for row in rows)
+        lines.append(
+            f"| {name} | {statistics.median(fids):.2f} ({fids[0]:.2f}-{fids[-1]:.2f}) | {images:,.0f} | {ends} | "
+            f"{ever} of {len(rows)} |"
+        )
     return lines
 
 

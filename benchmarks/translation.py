@@ -56,6 +56,7 @@ class Row:
     told: str
     minutes: float
     metrics: tuple[str, ...] = ()
+    early: int | None = None  # a step whose checkpoint is kept, and judged beside the last one
 
 
 FACES = f"upscale:folder:{tasks.FACES}"
@@ -66,9 +67,10 @@ AGES = "--size 28 --set G.width=32 --set D.width=32 --set units=512 --set pace=0
 PAIRED = ("l1", "psnr", "ssim", "swd", "fid")
 ENLARGE = "--size 64 --set width=32 --set blocks=6 --lr 5e-4"  # 16 to 64 pixels; five times the paper's rate
 ENLARGED = ("psnr", "ssim", "perceptual", "swd", "fid")  # each beside that of bicubic enlargement
+PRETRAINED = 4_000
 WHOLE = [  # the paper's schedule in short: squared error alone, a judge and content beside it, a tenth of the rate
-    {"steps": 4_000, "changes": {}, "gradually": {}},
-    {"steps": 2_000, "changes": {"lr": 1e-4, "adversarial": 1e-3, "content": 0.02}, "gradually": {}},
+    {"steps": PRETRAINED, "changes": {}, "gradually": {}},
+    {"steps": 3_500, "changes": {"lr": 1e-4, "adversarial": 1e-3, "content": 0.02}, "gradually": {}},
     {"steps": 1_000_000, "changes": {"lr": 1e-5}, "gradually": {}},
 ]
 ROWS = (
@@ -95,8 +97,15 @@ ROWS = (
     ),
     Row("stargan-thickness", "stargan", "domains:thickness", f"{DIGITS} --set blocks=2 --lr 5e-4 {FALLING}", 30),
     Row("age-cgan-thickness", "age-cgan", "domains:thickness", AGES, 30),
-    Row("srgan-pretrained", "srgan", FACES, f"{ENLARGE} --set stages=[]", 20, ENLARGED),
-    Row("srgan", "srgan", FACES, f"{ENLARGE} --set stages={json.dumps(WHOLE, separators=(',', ':'))}", 60, ENLARGED),
+    Row(
+        "srgan",
+        "srgan",
+        FACES,
+        f"{ENLARGE} --set keep_at=[{PRETRAINED}] --set stages={json.dumps(WHOLE, separators=(',', ':'))}",
+        60,
+        ENLARGED,
+        PRETRAINED,
+    ),
     Row(
         "pg2-bent",
         "pg2",
@@ -165,9 +174,11 @@ def measure(row: Row, threads: int) -> dict[str, Any]:
     run, source = RUNS / row.name, tasks.source(row.task)
     command = (row.recipe, "--data", source, *row.told.split(), "--minutes", f"{row.minutes:g}")
     begin_or_finish(run, threads, *command)
-    judge = [part for metric in row.metrics for part in ("--metric", metric)]
-    told = json.loads(zerosum(threads, "eval", str(run), "-n", "1000", "--checkpoint", "last", "--json", *judge))
-    figures = {figure["name"]: round(figure["value"], 4) for figure in told["figures"]}
+    told, figures = judged(run, row, "last", threads)
+    if row.early is not None:
+        before = judged(run, row, f"{row.early}", threads)[1]
+        same = ("bicubic-", "real-")
+        figures |= {f"{name} at step {row.early}": x for name, x in before.items() if not name.startswith(same)}
     if ":inverted" in row.task or ":colours" in row.task:
         figures |= {name: round(value, 4) for name, value in answers(run, row.task).items()}
     if ":thickness" in row.task:
@@ -185,6 +196,13 @@ def measure(row: Row, threads: int) -> dict[str, Any]:
         "samples": told["protocol"]["samples"],
         "figures": figures,
     }
+
+
+def judged(run: Path, row: Row, checkpoint: str, threads: int) -> tuple[dict[str, Any], dict[str, float]]:
+    """What `zerosum eval` says of a checkpoint, and its figures by name."""
+    judge = [part for metric in row.metrics for part in ("--metric", metric)]
+    told = json.loads(zerosum(threads, "eval", str(run), "-n", "1000", "--checkpoint", checkpoint, "--json", *judge))
+    return told, {figure["name"]: round(figure["value"], 4) for figure in told["figures"]}
 
 
 def picture(run: Path, task: str, path: Path) -> None:
