@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from zerosum.cli import main
 from zerosum.cli.outcome import places
 from zerosum.engine.clock import Clock
 from zerosum.engine.run import RunFolder
+from zerosum.engine.training import Training
 from zerosum.errors import CheckpointError, UserError
 
 SMALL = {"batch": 8, "G.width": 8, "D.width": 4, "grid": 20, "grid_steps": 3, "score_images": 32}
@@ -293,6 +296,29 @@ def test_a_fleet_goes_on_where_and_as_precisely_as_it_began(tmp_path: Path, monk
         with pytest.raises(UserError, match="enough"):
             zerosum.resume(tmp_path, **how)
     assert asked == [("cpu", "64-true"), ("auto", "64-true")]
+
+
+def test_a_run_in_minutes_ends_by_the_speed_of_its_last_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As networks that grow: 20 steps of a second, then such of four, of which 25 fit into what is left of two minutes.
+
+    By the speed of the first stage the end would be at step 120, the rates hardly fallen, and the time over before.
+    """
+    step, now, rates = Training.take_step, [0.0], []
+
+    def take_step(training: Training, *, observe: bool) -> Any:
+        now[0] += 1.0 if training.step < 20 else 4.0
+        rates.append(training.plan.lr_factor(training.step + 1, training.recipe))
+        return step(training, observe=observe)
+
+    monkeypatch.setattr(Training, "take_step", take_step)
+    monkeypatch.setattr("zerosum.engine.clock.time", SimpleNamespace(monotonic=lambda: now[0]))
+    stages = [{"steps": 20, "changes": {}}, {"steps": 5, "changes": {"lr": 1e-3}}]
+    settings = {**SMALL, "schedule": "linear", "stages": stages}
+    run = zerosum.train("quick", "digits", minutes=2, out=tmp_path / "a", settings=settings)
+    assert run.info["horizon"]["steps"] == pytest.approx(45, abs=1)
+    assert now[0] == pytest.approx(120, abs=4)
+    assert rates[0] == 1.0
+    assert rates[-1] < 0.05
 
 
 def test_the_steps_before_a_run_in_minutes_knows_its_end_never_come_again(

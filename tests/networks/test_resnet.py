@@ -209,6 +209,25 @@ def test_biggan_splits_z_over_its_blocks() -> None:
     assert not torch.equal(first, second)
 
 
+@pytest.mark.parametrize(
+    ("size", "numbers", "up", "down"),
+    [
+        (256, 140, [16, 8, 8, 4, 2, 1], [1, 2, 4, 8, 8, 16, 16]),
+        (512, 160, [16, 8, 8, 4, 2, 1, 1], [1, 1, 2, 4, 8, 8, 16, 16]),
+    ],
+)
+def test_bigger_biggans_have_the_tables_of_the_paper(size: int, numbers: int, up: list[int], down: list[int]) -> None:
+    """Tables 5 and 6: the channels of each block in multiples of the width, and attention at 64 pixels."""
+    width, domain = 16, Domain(shape=(3, size, size), classes=4)
+    told = recipe("biggan").override({"width": width})
+    assert build(told.players["G"], domain).z_dim == numbers
+    for name, channels in (("G", up), ("D", down)):
+        layers = describe_player(told.players[name], domain)
+        wide = [layer.output[0] for layer in layers if layer.name.endswith(".conv2")]
+        assert wide == [times * width for times in channels]
+        assert {layer.output[1:] for layer in layers if ".query" in layer.name} == {(64, 64)}
+
+
 def test_biggans_weights_are_orthogonal_at_first() -> None:
     domain = Domain(shape=(1, 32, 32), classes=10)
     G = build(recipe("biggan").override({"width": 8}).players["G"], domain)

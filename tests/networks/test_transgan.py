@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from zerosum.errors import UserError
 from zerosum.networks import build
 from zerosum.networks.describe import describe_player
-from zerosum.networks.transgan import Attention, shuffled
+from zerosum.networks.transgan import Attention, enlarged, shuffled
 from zerosum.recipes import recipe
 from zerosum.types import Domain
 
@@ -81,6 +81,27 @@ def test_stages_have_a_quarter_of_the_width_and_twice_the_side() -> None:
     assert G.end.weight.shape == (3, 24)
     D = describe_player(recipe("transgan").players["D"], Domain(shape=(3, 32, 32)))
     assert sum(layer.name.endswith("qkv") for layer in D) == 7
+
+
+def test_large_images_double_between_tokens_before_they_shuffle() -> None:
+    """256 pixels as the authors have them: all numbers up to 32x32, then a quarter with each doubling."""
+    told = recipe("transgan").override({"width": 256, "G.first": 1, "G.later": 1, "G.last": 1, "D.depth": 1})
+    domain = Domain(shape=(3, 256, 256))
+    G = build(told.players["G"], domain)
+    shapes = [stage.position.shape[1:] for stage in G.stages]
+    assert shapes == [(64, 256), (256, 256), (1024, 256), (4096, 64), (16384, 16), (65536, 4)]
+    assert build(told.players["D"], domain).position.shape[1] == 1 + 32 * 32  # of 8x8 pixels
+    small = [build(told.players["G"], Domain(shape=(3, size, size))) for size in (48, 64)]
+    assert [[stage.position.shape[1] for stage in G.stages] for G in small] == [
+        [144, 576, 2304],
+        [64, 256, 1024, 4096],
+    ]
+    level = enlarged(torch.full((2, 16, 3), 0.7), 4)
+    torch.testing.assert_close(level, torch.full((2, 64, 3), 0.7))
+    near, far, beyond, last = 0.87890625, 0.26171875, -0.10546875, -0.03515625  # Keys's kernel at 1/4, 3/4, 5/4, 7/4
+    quarter = 0 * beyond + 1 * near + 2 * far + 3 * last  # of 0, 1, 2, 3 at 1 1/4
+    ramp = enlarged(torch.arange(16.0).view(1, 16, 1), 4).view(8, 8)  # rows rise by 4, columns by 1
+    torch.testing.assert_close(ramp[3, 3:5], torch.tensor([5 * quarter, 4 * quarter + 3 - quarter]))
 
 
 def test_d_sees_patches_behind_a_token_of_its_own() -> None:

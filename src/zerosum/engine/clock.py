@@ -43,6 +43,7 @@ class Clock:
         self.began = self.logged = self.saved = time.monotonic()
         self.seconds_before = training.seconds
         self.began_step = training.step
+        self.leg, self.leg_began, self.leg_step = training.plan.leg(training.step + 1), self.began, training.step
         self.logged_images = training.images
         self.elsewhere = 0.0  # since the last log: time for grids, scores and checkpoints
 
@@ -76,15 +77,23 @@ class Clock:
         return late or plan.spent(self.training.step)
 
     def horizon(self) -> int:
-        """Where a run in minutes ends by its speed so far, if its rates depend on that."""
-        plan = self.training.plan
+        """Where a run in minutes ends by its speed in the last stage, if its rates depend on that.
+
+        A network that grows is slower with each stage. A run that is half over before its last one ends by the speed
+        of the stage that it is in.
+        """
+        plan, step = self.training.plan, self.training.step
         if plan.minutes is None or plan.steps is not None or self.training.recipe.schedule == "constant":
             return 0
-        steps, spent = self.training.step - self.began_step, time.monotonic() - self.began
+        if (leg := plan.leg(step + 1)) is not self.leg:
+            self.leg, self.leg_began, self.leg_step = leg, time.monotonic(), step
+        steps, spent = step - self.leg_step, time.monotonic() - self.leg_began
         if steps < TRIAL_STEPS or spent < min(TRIAL_SECONDS, 6 * plan.minutes):
             return 0
+        if leg is not plan.legs[-1] and self.seconds < plan.minutes * 30:
+            return 0
         left = plan.minutes * 60 - self.seconds
-        return self.training.step + max(1, math.floor(left * steps / spent))
+        return step + max(1, math.floor(left * steps / spent))
 
     def speed(self) -> float | None:
         """Images per second since the last log, without the time spent on pictures and checkpoints."""

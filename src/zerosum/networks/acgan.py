@@ -1,8 +1,9 @@
-"""The networks of ACGAN (Odena, Olah and Shlens 2016, arXiv 1610.09585, appendix A, CIFAR-10's table).
+"""The networks of ACGAN (Odena, Olah and Shlens 2016, arXiv 1610.09585, the two tables of appendix A).
 
-G: z and the class, one-hot, to 384 maps on a small grid, then transposed convolutions 5x5; D: six convolutions 3x3 with
-dropout, which end in the logit of "real" and those of the classes. At 32 pixels the grid is 4x4; 28 pixels begin at
-7x7, 64 at 4x4 with one doubling more. `width` 96 gives the paper's channels in G, `width` 16 in D.
+G: z and the class, one-hot, to maps on a small grid, then transposed convolutions 5x5; D: six convolutions 3x3 with
+dropout, which end in the logit of "real" and those of the classes. 32 pixels are CIFAR-10's table, from 384 maps of
+4x4; 28 begin at 7x7, 64 have one doubling more; 128 are ImageNet's, from 768 maps of 8x8, with the same D. `width` 96
+gives the paper's channels in G, `width` 16 in D.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from zerosum.networks.layers import (
 from zerosum.networks.product import Linear
 from zerosum.types import Domain
 
-GRIDS = {28: 7, 32: 4, 64: 4}  # the side that G begins at
+GRIDS = {28: 7, 32: 4, 64: 4, 128: 8}  # the side that G begins at
+MAPS = {28: (4, 2), 32: (4, 2, 1), 64: (4, 2, 1, 1 / 2), 128: (8, 4, 8 / 3, 2)}  # of its inner layers, in widths
 WIDTHS, STRIDES = (1, 2, 4, 8, 16, 32), (2, 1, 2, 1, 2, 1)  # of D's six convolutions
 
 
@@ -38,19 +40,15 @@ class AcganGenerator(nn.Module):
         super().__init__()
         require_images(domain, "acgan-generator", tuple(GRIDS))
         self.z_dim, self.classes = z_dim, require_classes(domain, "acgan-generator")
-        size, channels = GRIDS[domain.size], 4 * width
+        size, (channels, *later) = GRIDS[domain.size], (max(1, int(width * times)) for times in MAPS[domain.size])
         layers: list[nn.Module] = [
             Linear(z_dim + self.classes, channels * size * size),
             nn.ReLU(),
             Unflatten(1, (channels, size, size)),
         ]
-        while 2 * size < domain.size:
-            layers += [
-                ConvTranspose2d(channels, channels // 2, 5, 2, 2, 1, bias=False),
-                BatchNorm(channels // 2),
-                nn.ReLU(),
-            ]
-            channels, size = channels // 2, 2 * size
+        for maps in later:
+            layers += [ConvTranspose2d(channels, maps, 5, 2, 2, 1, bias=False), BatchNorm(maps), nn.ReLU()]
+            channels = maps
         layers += [ConvTranspose2d(channels, domain.channels, 5, 2, 2, 1), output_activation(domain)]
         self.layers = nn.Sequential(*layers)
         dcgan_init(self)

@@ -16,7 +16,7 @@ from zerosum.networks.layers import Flatten, Unflatten, output_activation, requi
 from zerosum.networks.product import Linear
 from zerosum.types import Domain
 
-GRIDS = {28: 7, 32: 8, 64: 8}  # the smallest side: the paper's 8x8, and 7x7 for 28 pixels
+GRIDS = {28: 7, 32: 8, 64: 8, 128: 8, 256: 8}  # the smallest side: the paper's 8x8, and 7x7 for 28 pixels
 
 
 def _convolutions(inputs: int, outputs: int) -> list[nn.Module]:

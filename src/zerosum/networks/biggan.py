@@ -1,8 +1,9 @@
 """BigGAN (Brock, Donahue and Simonyan 2018, arXiv 1809.11096): SAGAN's blocks, a shared class embedding, z in parts.
 
 A part of z goes into the first layer, the others, each beside the embedding of the class, into the scales and shifts
-of a block's norms (section 3.2, figure 15). The tables of appendix B at 128 and 64 pixels, 32 as for CIFAR-10, 28 as 32
-from a grid of 7. Attention at half the size. Weights are orthogonal at first, and spectrally normalized in both.
+of a block's norms (section 3.2, figure 15). The tables of appendix B at 128, 256 and 512 pixels, 64 after that of 128,
+32 as for CIFAR-10, 28 as 32 from a grid of 7. Attention at 64 pixels, below 128 at half the size. Weights are
+orthogonal at first, and spectrally normalized in both.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ SHAPES = {
     32: Shape(grid=4, start=4, up=(4, 4, 4), down=(4, 4, 4, 4), halves=2, attended=16),
     64: Shape(grid=4, start=16, up=(16, 8, 4, 2), down=(1, 2, 4, 8, 16), halves=4, attended=32),
     128: Shape(grid=4, start=16, up=(16, 8, 4, 2, 1), down=(1, 2, 4, 8, 16, 16), halves=5, attended=64),
+    256: Shape(grid=4, start=16, up=(16, 8, 8, 4, 2, 1), down=(1, 2, 4, 8, 8, 16, 16), halves=6, attended=64),
+    512: Shape(grid=4, start=16, up=(16, 8, 8, 4, 2, 1, 1), down=(1, 1, 2, 4, 8, 8, 16, 16), halves=7, attended=64),
 }
 
 

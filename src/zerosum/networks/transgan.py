@@ -5,7 +5,9 @@ doubles the side and leaves a quarter of the numbers; each pixel of the last sta
 image as 8x8 patches behind a [cls] token. Positions are learned, absolute where tokens enter and relative as a bias of
 every attention. Layer norm and a D of one scale are the paper's first version's; its later ones divide tokens by their
 mean square, and show D patches of several sizes. Beyond 32x32 tokens attention stays within windows of 16x16 (the
-paper's grid self-attention), so that its memory grows with the pixels and not their square. 28 pixels begin at 7x7.
+paper's grid self-attention), so that its memory grows with the pixels and not their square. 28 pixels begin at 7x7, 48
+at 12x12. No more than the last three doublings are by shuffles: those before them, at 128 and 256 pixels, are bicubic
+and leave all numbers. D's patches are of 8x8 pixels at most, so there are more of them beyond 64 pixels.
 """
 
 from __future__ import annotations
@@ -22,15 +24,16 @@ from zerosum.networks.layers import output_activation, require_images
 from zerosum.networks.product import Linear
 from zerosum.types import Domain
 
-SIZES = (28, 32, 64)
+SIZES = (28, 32, 48, 64, 128, 256)
 WINDOW, WHOLE = 16, 32  # the side of a window, and up to which side all tokens see each other
 EXPANSION = 4  # of the hidden layer in a block
+SHUFFLES, LARGEST = 3, 8  # doublings that leave a quarter of the numbers; the side of D's patches, in pixels
 FEWEST = 4  # numbers of a token in the last stage: a layer norm leaves nothing of one
 
 
 def grid_of(size: int) -> int:
     """The side of the first map of tokens."""
-    return 7 if size == 28 else 8
+    return {28: 7, 48: 12}.get(size, 8)
 
 
 class Attention(nn.Module):
@@ -112,6 +115,12 @@ def shuffled(x: Tensor, side: int) -> Tensor:
     return maps.flatten(2).transpose(1, 2)
 
 
+def enlarged(x: Tensor, side: int) -> Tensor:
+    """Tokens (N, side * side, C) to (N, 4 * side * side, C), between them by bicubic interpolation."""
+    maps = x.transpose(1, 2).reshape(len(x), -1, side, side)
+    return F.interpolate(maps, scale_factor=2.0, mode="bicubic", align_corners=False).flatten(2).transpose(1, 2)
+
+
 @NETWORKS.register("transgan-generator")
 class TransganGenerator(nn.Module):
     """z (N, z_dim) to images; `first`, `later` and `last`: blocks of the first stage, those between, and the last."""
@@ -130,7 +139,8 @@ class TransganGenerator(nn.Module):
         super().__init__()
         require_images(domain, "transgan-generator", SIZES)
         side, stages = grid_of(domain.size), round(math.log2(domain.size / grid_of(domain.size))) + 1
-        each = 4 ** (stages - 1)
+        self.kept = max(0, stages - 1 - SHUFFLES)  # doublings that leave all numbers
+        each = 4 ** (stages - 1 - self.kept)
         if width % each or width < FEWEST * each:
             raise UserError(
                 f"width is {width}; expected a multiple of {each}, at least {FEWEST * each}, since each stage has a "
@@ -143,7 +153,7 @@ class TransganGenerator(nn.Module):
         self.stages = nn.ModuleList()
         for stage in range(stages):
             depth = first if stage == 0 else last if stage == stages - 1 else later
-            own = width // 4**stage
+            own = width // 4 ** max(0, stage - self.kept)
             self.stages.append(Stage(own, math.gcd(heads, own), side << stage, depth))  # narrow ones have fewer heads
         self.end = Linear(own, domain.channels)
         self.activation = output_activation(domain)
@@ -152,7 +162,10 @@ class TransganGenerator(nn.Module):
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         x = self.start(z).view(-1, *self.first)
         for index, stage in enumerate(self.stages):
-            x = stage(shuffled(x, math.isqrt(x.shape[1])) if index else x)
+            if index:
+                double = enlarged if index <= self.kept else shuffled
+                x = double(x, math.isqrt(x.shape[1]))
+            x = stage(x)
         side = math.isqrt(x.shape[1])
         images: Tensor = self.activation(self.end(x).transpose(1, 2).reshape(len(x), -1, side, side))
         return images
@@ -167,7 +180,7 @@ class TransganDiscriminator(nn.Module):
         require_images(domain, "transgan-discriminator", SIZES)
         if width % heads:
             raise UserError(f"width is {width}; expected a multiple of the {heads} heads")
-        side = grid_of(domain.size)
+        side = max(grid_of(domain.size), domain.size // LARGEST)
         self.patch = domain.size // side
         self.start = Linear(domain.channels * self.patch**2, width)
         self.cls = nn.Parameter(torch.zeros(1, 1, width))

@@ -15,7 +15,7 @@ RECIPE = Recipe(
         "Chosen: 100,000 steps.",
     ),
     data="mnist",
-    sizes=(28, 32, 64, 128),
+    sizes=(28, 32, 64, 128, 256, 512),
     classes="required",
     players={
         "G": Player(
