@@ -147,7 +147,7 @@ def write() -> None:
 
 def section(about: dict[str, Any]) -> list[str]:
     """The section: a row for each contestant, and what quick's goals come to."""
-    found: dict[str, dict[int, list[float]]] = about["found"]
+    found = {name: {int(minutes): x for minutes, x in by.items()} for name, by in about["found"].items()}  # JSON's text
     lines = [
         "## How soon it is good",
         "",

@@ -8,10 +8,10 @@ gives the paper's channels in G, `width` 16 in D.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
+from zerosum.networks.conditioning import WithClass
 from zerosum.networks.convolution import Conv2d, ConvTranspose2d
 from zerosum.networks.layers import (
     BatchNorm,
@@ -19,7 +19,6 @@ from zerosum.networks.layers import (
     Flatten,
     Unflatten,
     dcgan_init,
-    one_hot,
     output_activation,
     require_classes,
     require_images,
@@ -40,9 +39,10 @@ class AcganGenerator(nn.Module):
         super().__init__()
         require_images(domain, "acgan-generator", tuple(GRIDS))
         self.z_dim, self.classes = z_dim, require_classes(domain, "acgan-generator")
+        self.given = WithClass(z_dim, self.classes, learned=False)
         size, (channels, *later) = GRIDS[domain.size], (max(1, int(width * times)) for times in MAPS[domain.size])
         layers: list[nn.Module] = [
-            Linear(z_dim + self.classes, channels * size * size),
+            Linear(self.given.outputs, channels * size * size),
             nn.ReLU(),
             Unflatten(1, (channels, size, size)),
         ]
@@ -55,7 +55,7 @@ class AcganGenerator(nn.Module):
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         assert y is not None, "a conditional generator is called with labels"
-        images: Tensor = self.layers(torch.cat([z, one_hot(y, self.classes, z.dtype)], dim=1))
+        images: Tensor = self.layers(self.given(z, y))
         return images
 
 

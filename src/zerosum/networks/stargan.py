@@ -8,16 +8,15 @@ do.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from zerosum.errors import UserError
 from zerosum.networks import NETWORKS
+from zerosum.networks.conditioning import ClassMaps
 from zerosum.networks.convolution import Conv2d, ConvTranspose2d
 from zerosum.networks.layers import (
     InstanceNorm,
     Residual,
-    one_hot,
     output_activation,
     require_classes,
     require_images,
@@ -52,6 +51,7 @@ class StarGanGenerator(nn.Module):
         super().__init__()
         require_images(domain, "stargan-generator", SIZES)
         self.classes = require_classes(domain, "stargan-generator")
+        self.maps = ClassMaps(self.classes)
         channels = require_source(domain, "stargan-generator") + self.classes
         layers = normed(Conv2d(channels, width, 7, 1, 3, bias=False), width)
         for inputs in (width, 2 * width):
@@ -63,8 +63,7 @@ class StarGanGenerator(nn.Module):
         self.layers = nn.Sequential(*layers, last, output_activation(domain))
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        maps = one_hot(y, self.classes, x.dtype)[:, :, None, None].expand(-1, -1, *x.shape[2:])
-        made: Tensor = self.layers(torch.cat([x, maps], dim=1))
+        made: Tensor = self.layers(self.maps(x, y))
         return made
 
 
