@@ -36,6 +36,7 @@ from zerosum.data import open_dataset
 
 THREADS = 2  # of the speeds
 KEPT, SPEEDS, REAL = (FOLDER / name for name in ("quality.jsonl", "speeds.json", "real.json"))
+REALS = "10,000 of the real training images"
 SAMPLES = 10_000
 GOALS = {2: 2, 10: 3, 30: 5}  # minutes: the part of the best peer's distance after 30 that quick's should be
 PEERS = ("mlp", "dcgan-lite", "dcgan-smooth")
@@ -140,7 +141,7 @@ def write() -> None:
     for name, marks in others.items():
         found[f"PyTorch-GAN's `{name}.py`"] = {mark["minutes"]: [mark["fid"]] for mark in marks}
     if REAL.exists():
-        found["10,000 of the real training images"] = dict.fromkeys(GOALS, json.loads(REAL.read_text())["fid"])
+        found[REALS] = dict.fromkeys(GOALS, json.loads(REAL.read_text())["fid"])
     about = {"machine": lines[0]["machine"] if lines else machine(), "threads": THREADS, "found": found}
     write_section("quality", about, section(about))
 
@@ -173,6 +174,9 @@ def section(about: dict[str, Any]) -> list[str]:
         ]
         lines += ["", f"The best of the others after 30 minutes is {best} with {ends[best]:.2f}; `quick` has "]
         lines[-1] += f"{', '.join(parts)}."
+        if REALS in found:
+            share = statistics.fmean(found[REALS][30]) / ends[best]
+            lines[-1] += f" Real training images have {share:.2f} of it, below which no generator can be asked to go."
     return lines
 
 
