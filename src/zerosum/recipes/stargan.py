@@ -10,7 +10,8 @@ RECIPE = Recipe(
     notes=(
         "The paper's numbers: batch 16, Adam 1e-4 with (0.5, 0.999), Wasserstein loss with a penalty of 10, five turns "
         "of D for one of G, classes 1, reconstruction 10, 10 epochs and 10 more in which rates fall to zero on a line.",
-        "An image has one domain, as in the paper's RaFD; its CelebA has several attributes at once.",
+        "An image has one domain, as in the paper's RaFD. Of its CelebA, `--data celeba:PATH`, each combination of the "
+        "five attributes is one, where the paper has a vector of them.",
         "Here a step has all five turns of D, each on a batch of its own, and so an epoch five passes of D.",
         "Faces that age: `--data ages:PATH`, or `domains:PATH` with a subfolder for each age group, as the paper "
         "does with CelebA's label Young; then `zerosum translate RUN IMAGES --domain GROUP`. It learns to lead faces "

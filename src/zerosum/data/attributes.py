@@ -1,0 +1,87 @@
+"""CelebA's layout: faces beside a table of attributes and, if it is there, one of the published split.
+
+`list_attr_celeba.txt` has the number of faces, the names of the attributes, and a line for each face with 1 or -1 for
+each; `list_eval_partition.txt` has 0, 1 or 2 for train, validation and test.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from zerosum.data import archive
+from zerosum.data.archive import File
+from zerosum.data.dataset import hold_out
+from zerosum.data.forms import Arranged, Form
+from zerosum.errors import UserError
+
+TABLE, PARTITION = "list_attr_celeba.txt", "list_eval_partition.txt"
+CHOSEN = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")  # those of StarGAN's experiments
+HAIR = "_Hair"  # of several chosen colours a face has to have one
+VALIDATION, TEST = "1", "2"
+NONE = "none"  # the domain of faces without any of the attributes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attributes:
+    """Of each face, by its file's name, the domain that its attributes make, and the part of the split it is in."""
+
+    domains: dict[str, str]
+    parts: dict[str, str]  # empty without a published split
+
+    def arrange(self, names: Sequence[str], digests: Sequence[bytes]) -> Arranged:
+        """A domain for each combination that there is; held out by the published split, else by content."""
+        own = [name.rpartition("/")[2] for name in names]
+        kept = [
+            row
+            for row, name in enumerate(own)
+            if name in self.domains and self.parts.get(name) != VALIDATION and (not self.parts or name in self.parts)
+        ]
+        classes = tuple(sorted({self.domains[own[row]] for row in kept}))
+        if len(classes) < 2:
+            raise UserError(f"the attributes of the faces make {len(classes)} domains; expected at least two")
+        labels = [classes.index(self.domains[own[row]]) for row in kept]
+        held = np.array([self.parts.get(own[row]) == TEST for row in kept])
+        if not held.any():
+            held = hold_out([digests[row] for row in kept], labels)
+        left_out = "of no one colour of hair, of the validation part, or not in the table"
+        return Arranged(kept=kept, held=held, classes=classes, labels=labels, left_out=left_out)
+
+    def form(self) -> Form:
+        """The form of a source; its name holds what the tables say, for the cache."""
+        told = "\n".join(map(repr, (sorted(self.domains.items()), sorted(self.parts.items()))))
+        return Form(name=f"attributes-{hashlib.sha256(told.encode()).hexdigest()[:16]}", arrange=partial(self.arrange))
+
+
+def read_attributes(path: Path, chosen: Sequence[str]) -> Attributes:
+    """Of a folder, tar or zip; `UserError` without the table, for one that is damaged, or that lacks an attribute."""
+    tables = _tables(path)
+    if TABLE not in tables:
+        raise UserError(f"{archive.shown(path)} has no {TABLE}; expected CelebA's folder, its faces and its tables")
+    _, header, *lines = [line.split() for line in tables[TABLE].splitlines() if line.strip()] or [[], []]
+    if missing := sorted(set(chosen) - set(header)):
+        raise UserError(f"{TABLE} has no attribute {missing[0]}; it has {', '.join(header) or 'none'}")
+    domains = {}
+    for name, *values in lines:
+        if len(values) != len(header) or not {"1", "-1"}.issuperset(values):
+            raise UserError(f"{TABLE} is damaged at {name}: expected 1 or -1 for each of {len(header)} attributes")
+        has = [one for one in chosen if values[header.index(one)] == "1"]
+        if sum(one.endswith(HAIR) for one in chosen) < 2 or sum(one.endswith(HAIR) for one in has) == 1:
+            domains[name] = "+".join(has) or NONE
+    split = (line.split() for line in tables.get(PARTITION, "").splitlines())
+    return Attributes(domains=domains, parts={line[0]: line[1] for line in split if len(line) == 2})
+
+
+def _tables(path: Path) -> dict[str, str]:
+    """The text of those that are there, by their names."""
+    if path.is_dir():  # without a look into each of 200,000 faces
+        files = [(found, found.read_bytes()) for name in (TABLE, PARTITION) for found in path.rglob(name)]
+        return {found.name: data.decode("utf-8", "replace") for found, data in files}
+    inside = ((item.name.rpartition("/")[2], item) for item in archive.read_files(path))
+    tables = ((name, item) for name, item in inside if isinstance(item, File) and name in (TABLE, PARTITION))
+    return {name: item.data.decode("utf-8", "replace") for name, item in tables}
