@@ -14,6 +14,8 @@ from zerosum.cli.output import tell
 if TYPE_CHECKING:
     from zerosum.api.translating import Translated
 
+NAMED = 10  # of the images that are left out
+
 
 @app.command(rich_help_panel="Go on")
 def translate(
@@ -47,9 +49,11 @@ def translate(
 
 
 def said(done: Translated, what: str) -> None:
-    """One line on what was made, what was there, and what was left out."""
+    """One line on what was made and what was there, and one on each of the first that were left out."""
     kept = f", {done.kept:,} were there" if done.kept else ""
-    left = (
-        f"; {len(done.skipped):,} left out ({done.skipped[0].name}: {done.skipped[0].reason})" if done.skipped else ""
-    )
+    left = f"; {len(done.skipped):,} left out:" if done.skipped else ""
     tell(f"{done.made:,} images {what} into {done.out}{kept}{left}")
+    for one in done.skipped[:NAMED]:
+        tell(f"  {one.name}: {one.reason}")
+    if len(done.skipped) > NAMED:
+        tell(f"  and {len(done.skipped) - NAMED:,} more")
