@@ -36,8 +36,12 @@ class _Product(torch.autograd.Function):
 
 
 def _by_terms(gradient: Tensor, a: Tensor) -> Tensor:
-    """gradient (N, M) and a (N, K) to (M, K). The first operand is copied to lie by rows: the narrower one is."""
-    if a.shape[1] < gradient.shape[1]:
+    """gradient (N, M) and a (N, K) to (M, K), by the way on which less is copied.
+
+    The first operand is copied to lie by rows; where that is a, what is found is copied, too.
+    """
+    (rows, inputs), outputs = a.shape, gradient.shape[1]
+    if inputs * (rows + outputs) < rows * outputs:
         return product(a.t(), gradient.t()).t().contiguous()
     return product(gradient.t(), a.t())
 
