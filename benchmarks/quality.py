@@ -279,9 +279,8 @@ def zoo(told: list[dict[str, Any]]) -> list[str]:
     for line in sorted(found, key=lambda line: line["figures"]["fid"]):
         speed = line["images"] / line["trained"]
         early = min(line["scores"], key=lambda score: abs(score[0] * speed - 50_000))
-        rows.append(
-            f"| `{shown(line['command'])}` | {line['figures']['fid']:.2f} | {line['images']:,} | {early[1]:.1f} |"
-        )
+        then = f"{early[1]:.1f}" if early[0] * speed > 40_000 else "not reached"
+        rows.append(f"| `{shown(line['command'])}` | {line['figures']['fid']:.2f} | {line['images']:,} | {then} |")
     return rows
 
 
