@@ -37,15 +37,15 @@ ZOO = {
     "--set penalty_every=8 --set G.betas=[0,0.99] --set D.betas=[0,0.99] --set ema=0.998",
     # Without path lengths, as 2006.06676 has it for CIFAR-10's 32 pixels; with classes each of them falls to one image.
     "stylegan2": "--size 32 --set width=16 --set depth=2 --batch 16 --lr 2e-3 --set r1=1 --set path_weight=0 "
-    "--set mixing=0.5 --set schedule=cosine --set ema=0.998 --set classes=ignored",
+    "--set mixing=0 --set schedule=cosine --set ema=0.998 --set classes=ignored",
     "progan": "--size 32 --set width=32 --set pace=0.002 --set ema=0.995",
     "acgan": "--size 32 --set G.width=32 --set D.width=8 --batch 32 --lr 5e-4",
     # Mixed styles cost a short run variety, and a constant of one value calm: see the notes of the recipe.
     "stylegan": "--size 32 --set width=32 --set depth=2 --batch 16 --lr 2e-3 --set pace=0.0036 --set mixing=0 "
     "--set spread=1 --set schedule=cosine --set ema=0.998 --set classes=ignored",
     "sagan": "--size 32 --set width=16 --batch 32 --set G.lr=4e-4 --set D.lr=1.6e-3 --set ema=0.995",
-    "infogan": "",
-    "dragan": "--set width=32 --lr 5e-4",
+    "infogan": "--size 32",
+    "dragan": "--size 32 --set width=32 --lr 5e-4",
     "biggan": "--size 32 --set width=16 --batch 32 --set n_critic=1 --set G.lr=4e-4 --set D.lr=1.6e-3 --set ema=0.995",
     "transgan": "--size 32 --set width=64 --set G.first=3 --set G.later=1 --set G.last=1 --set G.heads=1 "
     "--set D.depth=3 --batch 16 --set n_critic=1 --lr 1e-3 --set ema=0.99 --set augment=[]",

@@ -63,7 +63,7 @@ FACES = f"upscale:folder:{tasks.FACES}"
 SMALL = "--size 64 --set width=32 --batch 4"
 FALLING = "--set stages=[] --set schedule=linear"  # rates that fall over the minutes, where the paper's epochs are many
 DIGITS = "--size 28 --set width=16 --set flip=false"
-AGES = "--size 28 --set G.width=32 --set D.width=32 --set units=512 --set pace=0.2"
+AGES = "--size 28 --set G.width=32 --set D.width=32 --set units=512 --set pace=0.35"
 PAIRED = ("l1", "psnr", "ssim", "swd", "fid")
 ENLARGE = "--size 64 --set width=32 --set blocks=6 --lr 5e-4"  # 16 to 64 pixels; five times the paper's rate
 ENLARGED = ("psnr", "ssim", "perceptual", "swd", "fid")  # each beside that of bicubic enlargement
@@ -137,7 +137,7 @@ ROWS = (
         "pix2pixhd",
         tasks.STREETS,
         "--size 64 --set direction=B2A --set width=16 --set halvings=3 --set blocks=4 --set D.layers=1 --batch 4 "
-        "--set pace=0.2",
+        "--set pace=0.7",
         30,
         PAIRED,
     ),
