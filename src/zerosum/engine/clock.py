@@ -13,7 +13,8 @@ from zerosum.engine.training import Training
 LOG_STEPS, LOG_SECONDS = 50, 2.0
 SAVE_SECONDS = 60.0
 GRACE = 1.25  # a run in minutes whose rates follow a horizon may take this much longer to reach it
-TRIAL_STEPS, TRIAL_SECONDS = 10, 3.0  # before the speed of a run in minutes is believed
+TRIAL_STEPS, TRIAL_SECONDS = 10, 3.0  # before the speed of a run in minutes is believed, at least,
+TRIAL = 0.05  # and this share of its time, in which there are scores and pictures, too
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +89,7 @@ class Clock:
         if (leg := plan.leg(step + 1)) is not self.leg:
             self.leg, self.leg_began, self.leg_step = leg, time.monotonic(), step
         steps, spent = step - self.leg_step, time.monotonic() - self.leg_began
-        if steps < TRIAL_STEPS or spent < min(TRIAL_SECONDS, 6 * plan.minutes):
+        if steps < TRIAL_STEPS or spent < min(max(TRIAL_SECONDS, TRIAL * 60 * plan.minutes), 6 * plan.minutes):
             return 0
         if leg is not plan.legs[-1] and self.seconds < plan.minutes * 30:
             return 0
