@@ -42,7 +42,7 @@ ZOO = {
     "acgan": "--size 32 --set G.width=32 --set D.width=8 --batch 32 --lr 5e-4",
     # Mixed styles cost a short run variety, and a constant of one value calm: see the notes of the recipe.
     "stylegan": "--size 32 --set width=32 --set depth=2 --batch 16 --lr 2e-3 --set pace=0.0036 --set mixing=0 "
-    "--set spread=1 --set schedule=cosine --set ema=0.998 --set classes=ignored",
+    "--set spread=1 --set ema=0.998 --set classes=ignored",
     "sagan": "--size 32 --set width=16 --batch 32 --set G.lr=4e-4 --set D.lr=1.6e-3 --set ema=0.995",
     "infogan": "--size 32",
     "dragan": "--size 32 --set width=32 --lr 5e-4",
@@ -56,7 +56,7 @@ FACES = {
     "dcgan-faces": "",
     "quick": "--size 64",
     "stylegan": "--size 64 --set width=24 --set depth=2 --batch 16 --lr 2e-3 --set pace=0.006 --set mixing=0 "
-    "--set spread=1 --set schedule=cosine --set ema=0.998",
+    "--set spread=1 --set ema=0.998",
     "stylegan2": "--size 64 --set width=16 --set depth=2 --lr 2e-3 --set r1=0.1",
     "r3gan": "--size 64 --set width=16 --batch 16 --lr 1e-3 --set pace=0.004 --set r1=0.5 --set r2=0.5 "
     "--set penalty_every=8 --set G.betas=[0,0.99] --set D.betas=[0,0.99] --set ema=0.998",
