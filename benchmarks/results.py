@@ -22,6 +22,7 @@ import signal
 import statistics
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,11 @@ def begin_or_finish(run: Path, threads: int, *told: str) -> None:
         zerosum(threads, "train", *told, "--out", str(run), "-q")
     elif not is_whole(run):
         zerosum(threads, "resume", str(run), "-q")
+
+
+def shown(words: Sequence[str]) -> str:
+    """Words as a shell takes them: JSON in quotes, a variable as it is."""
+    return " ".join(f"'{word}'" if '"' in word else word for word in words)
 
 
 def is_whole(run: Path) -> bool:

@@ -55,7 +55,16 @@ def stages(*told: tuple[int, int, float]) -> str:
     return json.dumps([{"steps": steps, "changes": {"stage": stage, "lr": lr}} for steps, stage, lr in told])
 
 
-NARROW = ("ema=0.998", "width=24", "D.width=24", "embedding=64", "units=64", "condition=32", "compressed=32", "blocks=1")
+NARROW = (
+    "ema=0.998",
+    "width=24",
+    "D.width=24",
+    "embedding=64",
+    "units=64",
+    "condition=32",
+    "compressed=32",
+    "blocks=1",
+)
 HALF_HOUR = stages((2_000, 0, 1e-3), (6_000, 1, 4e-4), (2_000, 1, 1e-4), (2_500, 2, 4e-4), (1_000, 2, 1e-4))
 ROWS = (Row("stackgan-digits", "captions:mnist", (f"stages={HALF_HOUR}", *NARROW)),)
 
@@ -86,10 +95,9 @@ def measured(row: Row, threads: int) -> dict[str, Any]:
     begin_or_finish(run, threads, "stackgan", "--data", row.data, *settings)
     picture(run, LINES.with_name(f"{row.name}.png"))
     end = [event for event in results.events(run) if event["event"] == "end"][-1]
-    shown = " ".join(f"--set {setting}" for setting in row.told)
     return {
         "name": row.name,
-        "command": f"zerosum train stackgan --data {row.data} {shown}",
+        "command": f"zerosum train stackgan --data {row.data} {results.shown(settings)}",
         "threads": threads,
         "machine": machine(),
         "minutes": round(end["seconds"] / 60, 1),
@@ -184,8 +192,7 @@ def write() -> None:
 
 HEAD = f"""## From text to image
 
-By `python benchmarks/texts.py`, one thread, the last checkpoint, at 64 pixels from 16, in stages of which the command
-leaves the lengths out. Of {EACH} drawings of each of the 90 texts "a thin zero leaning left" to "a thick nine leaning
+By `python benchmarks/texts.py`, one thread, the last checkpoint, at 64 pixels from 16. Of {EACH} drawings of each of the 90 texts "a thin zero leaning left" to "a thick nine leaning
 right": the share that digits-net reads as the class asked for, and Pearson's r of the measured thickness and slant with
 the third asked for. Beside it the same of real held-out digits under their own captions."""
 

@@ -187,7 +187,8 @@ def measure(row: Row, threads: int) -> dict[str, Any]:
     end = [event for event in results.events(run) if event["event"] == "end"][-1]
     return {
         "name": row.name,
-        "command": f"zerosum train {row.recipe} --data {row.task} {row.told} --minutes {row.minutes:g}",
+        "command": f"zerosum train {row.recipe} --data {row.task} {results.shown(row.told.split())} "
+        f"--minutes {row.minutes:g}",
         "threads": threads,
         "machine": machine(),
         "minutes": round(end["seconds"] / 60, 1),
