@@ -192,9 +192,10 @@ def write() -> None:
 
 HEAD = f"""## From text to image
 
-By `python benchmarks/texts.py`, one thread, the last checkpoint, at 64 pixels from 16. Of {EACH} drawings of each of the 90 texts "a thin zero leaning left" to "a thick nine leaning
-right": the share that digits-net reads as the class asked for, and Pearson's r of the measured thickness and slant with
-the third asked for. Beside it the same of real held-out digits under their own captions."""
+By `python benchmarks/texts.py`, one thread, the last checkpoint, at 64 pixels from 16. Of {EACH} drawings of each of
+the 90 texts "a thin zero leaning left" to "a thick nine leaning right": the share that digits-net reads as the class
+asked for, and Pearson's r of the measured thickness and slant with the third asked for. Beside it the same of real
+held-out digits under their own captions."""
 
 
 if __name__ == "__main__":
