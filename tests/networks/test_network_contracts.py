@@ -23,12 +23,14 @@ NARROW = {
     "sagan": 8,
     "biggan": 8,
     "transgan": 256,
+    "began": 8,
     "progan": 8,
     "stylegan": 8,
     "stylegan2": 8,
     "r3gan": 16,
     "age-cgan": 8,
 }  # recipes whose published widths are not what is tested here
+SHALLOW = {"transgan": {"G.first": 1, "G.later": 1, "G.last": 1, "D.depth": 1}}  # and depths
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class Case:
 
     def player(self, name: str) -> Player:
         width = NARROW.get(self.recipe)
-        return recipe(self.recipe).override({} if width is None else {"width": width}).players[name]
+        told = SHALLOW.get(self.recipe, {}) | ({} if width is None else {"width": width})
+        return recipe(self.recipe).override(told).players[name]
 
     def network(self, name: str) -> nn.Module:
         torch.manual_seed(0)
