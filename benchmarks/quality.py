@@ -41,7 +41,7 @@ ZOO = {
     "progan": "--size 32 --set width=32 --set pace=0.002 --set ema=0.995",
     "acgan": "--size 32 --set G.width=32 --set D.width=8 --batch 32 --lr 5e-4",
     # Mixed styles cost a short run variety, and a constant of one value calm: see the notes of the recipe.
-    "stylegan": "--size 32 --set width=32 --set depth=2 --batch 16 --lr 2e-3 --set pace=0.0036 --set mixing=0 "
+    "stylegan": "--size 32 --set width=32 --set depth=2 --batch 16 --lr 2e-3 --set pace=0.002 --set mixing=0 "
     "--set spread=1 --set ema=0.998 --set classes=ignored",
     "sagan": "--size 32 --set width=16 --batch 32 --set G.lr=4e-4 --set D.lr=1.6e-3 --set ema=0.995",
     "infogan": "--size 32",
