@@ -71,7 +71,7 @@ def main() -> None:
     about: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {"rows": {}}
     about |= {"machine": machine(), "torch": torch.__version__, "threads": told.threads}
     for name in told.rows or [name for name in recipes.names() if measured(name)]:
-        if name not in about["rows"] or told.rows:
+        if "passes" not in about["rows"].get(name, {}) or told.rows:
             print(name, flush=True)
             command = [sys.executable, __file__, "--threads", str(told.threads), "--row", name]
             done = subprocess.run(command, check=True, env=environment(told.threads), stdout=subprocess.PIPE, text=True)
@@ -106,13 +106,13 @@ def measure(name: str, threads: int) -> dict[str, Any]:
     period = math.lcm(*(int(getattr(told.game, key, 1)) for key in ("penalty_every", "path_every", "d_every")))
     turns: dict[str, list[float]] = {"ours": [], "torch": []}
     passes: dict[str, list[float]] = {"ours": [], "torch": []}
-    memory, again = 0.0, passes_of(training)
+    speed(lambda: training.take_step(observe=False), SECONDS, period)  # a warm-up, after which no more is held
+    memory, again = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, passes_of(training)
     for turn in range(TURNS + 1):
         for kind, way in (("ours", nullcontext), ("torch", as_torch_does)):
             with way():
                 rate = told.batch * speed(lambda: training.take_step(observe=False), SECONDS, period)
                 passed = told.batch * speed(again, SECONDS / 4)
-            memory = memory or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             if turn:  # the first is a warm-up
                 turns[kind].append(rate)
                 passes[kind].append(passed)
@@ -187,7 +187,7 @@ def section(about: dict[str, Any]) -> list[str]:
         "| recipe | pixels | batch | parameters | images/s | times torch's paths | passes, times torch's | MiB |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for name, row in sorted(about["rows"].items()):
+    for name, row in sorted((name, row) for name, row in about["rows"].items() if "passes" in row):
         times, passed = (
             statistics.median(row[kind]["ours"]) / statistics.median(row[kind]["torch"]) for kind in ("turns", "passes")
         )

@@ -1,7 +1,7 @@
 """What augmentation does for a small data set: 500 of MNIST's digits, and the same recipe with and without it.
 
     python benchmarks/few_images.py                 every row that is not there yet, one after the other
-    python benchmarks/few_images.py none diffaug    those of these; two calls at a time take a thread each
+    python benchmarks/few_images.py none diffaug    of these ways alone; two calls at a time take a thread each
 
 A row is `quick` on the same 500 images for the same minutes, of one way and seed, judged by 10,000 samples against
 MNIST's test images, which no run has seen; and what the watch said of it. To make one anew, delete its file.
@@ -99,7 +99,7 @@ def section(about: dict[str, Any]) -> list[str]:
     ]
     for name, rows in about["rows"].items():
         fids = sorted(row["fid"] for row in rows)
-        ends = ", ".join(sorted({row["last"] for row in rows}))
+        ends = ", ".join(sorted({row["last"] or "too early" for row in rows}))
         ever = sum("memorising" in row["verdicts"] for row in rows)
         images = statistics.median(row["images"] for row in rows)
         lines.append(

@@ -187,7 +187,7 @@ def begin_or_finish(run: Path, threads: int, *told: str) -> None:
 
 def shown(words: Sequence[str]) -> str:
     """Words as a shell takes them: JSON in quotes, a variable as it is."""
-    return " ".join(f"'{word}'" if '"' in word else word for word in words)
+    return " ".join(f"'{word}'" if {'"', "["} & set(word) else word for word in words)
 
 
 def is_whole(run: Path) -> bool:

@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "zerosum"
 FLOORS = (
-    ("errors", "types", "spec", "registry", "eventlog", "runinfo"),
+    ("errors", "types", "spec", "registry", "eventlog", "runinfo", "shell"),
     ("data", "networks", "losses", "augment"),
     ("games",),
     ("engine", "metrics", "watch", "sampling", "export", "reporting"),

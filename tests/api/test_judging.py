@@ -104,6 +104,22 @@ def test_runs_are_ranked_with_their_uncertainty_and_equals_share_a_rank(
     assert "expected one of classifier-score, class-kl" in capsys.readouterr().err
 
 
+def test_runs_of_different_sizes_are_not_ranked(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    larger = tmp_path / "larger"
+    zerosum.train("quick", data="digits", steps=2, out=larger, settings={"batch": 4, "size": 32})
+    assert main(["compare", str(run), str(larger), "--by", "swd", "-n", "50", "--seeds", "2"]) == 2
+    said = capsys.readouterr().err
+    assert f"{larger} is judged by train images of 32x32x1" in said
+    assert "by train images of 28x28x1: such figures can't be ranked" in said
+    assert said.count("\n") == 1
+
+
+def test_a_figure_that_cannot_be_made_is_told_in_a_line(images: Any, digits: Any, tmp_path: Path) -> None:
+    few = images(np.asarray(digits.train.samples[:60]))
+    with pytest.raises(UserError, match=r"copies can't be made of .*too few held-out images"):
+        evaluate(few, f"folder:{few}", metrics=("copies",))
+
+
 def test_a_damaged_cache_is_made_anew(
     run: Path, images: Any, digits: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -100,15 +100,43 @@ def test_other_attributes_and_an_archive(celeba: Path, tmp_path: Path) -> None:
     }
 
 
+def test_wavy_hair_is_no_colour_and_files_of_another_kind_are_the_same_faces(celeba: Path) -> None:
+    rows = {name: f"{values} {wavy}" for (name, values), wavy in zip(ROWS.items(), ["1", "-1"] * 4, strict=True)}
+    write(celeba, rows)
+    table = celeba / "Anno" / "list_attr_celeba.txt"
+    table.write_text(table.read_text().replace(NAMES, f"{NAMES} Wavy_Hair"))
+    for path in (celeba / "img_align_celeba").iterdir():
+        Image.open(path).save(path.with_suffix(".png"))
+        path.unlink()
+    (celeba / "img_celeba").mkdir()  # the same faces before they were aligned
+    shutil.copy(celeba / "img_align_celeba" / "000001.png", celeba / "img_celeba" / "000001.png")
+    hashed = celeba.rename(celeba.parent / "Celeb#A")
+    told = found(f"celeba:{hashed}/#Black_Hair,Blond_Hair,Wavy_Hair")
+    assert sorted(told["train"] + told["held out"]) == [
+        (1, "Black_Hair+Wavy_Hair"),
+        (2, "Blond_Hair"),
+        (3, "Blond_Hair+Wavy_Hair"),
+        (7, "Black_Hair+Wavy_Hair"),
+    ]
+
+
 def test_what_is_no_celeba_is_told_in_a_line(celeba: Path) -> None:
     with pytest.raises(UserError, match="has no attribute Beard; it has Black_Hair"):
         open_dataset(f"celeba:{celeba}#Male,Beard", size=32)
     write(celeba, dict.fromkeys(ROWS, ROWS["000001.jpg"]))
-    with pytest.raises(UserError, match="make 1 domains; expected at least two"):
+    with pytest.raises(UserError, match=r"of 8 faces that list_attr_celeba.txt knows make 1 domains"):
         open_dataset(f"celeba:{celeba}", size=32)
     write(celeba, ROWS | {"000002.jpg": "1 -1 0 1 1 1"})
     with pytest.raises(UserError, match=r"list_attr_celeba.txt is damaged at 000002.jpg: expected 1 or -1 for each of"):
         open_dataset(f"celeba:{celeba}", size=32)
-    (celeba / "Anno" / "list_attr_celeba.txt").unlink()
+    table = celeba / "Anno" / "list_attr_celeba.txt"
+    write(celeba, ROWS)
+    table.write_text("".join(table.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(UserError, match="has 7 faces and says 8 in its first line: it is not whole"):
+        open_dataset(f"celeba:{celeba}", size=32)
+    table.write_text("202599\n")
+    with pytest.raises(UserError, match="has no attribute Black_Hair; it has none"):
+        open_dataset(f"celeba:{celeba}", size=32)
+    table.unlink()
     with pytest.raises(UserError, match=r"has no list_attr_celeba.txt; expected CelebA's folder"):
         open_dataset(f"celeba:{celeba}", size=32)

@@ -215,6 +215,11 @@ print(re.search(r"VmHWM:\s*(\d+) kB", open("/proc/self/status").read())[1])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads its peak memory from /proc")
+def test_a_phones_own_format_is_named() -> None:
+    with pytest.raises(ImageError, match="HEIC, as phones write it: save it as JPEG first"):
+        inspect(b"\0\0\0\x24ftypheic" + bytes(40))
+
+
 def test_a_bomb_is_refused_by_its_header_alone() -> None:
     squeeze = zlib.compressobj(1)
     row = bytes(30_001)

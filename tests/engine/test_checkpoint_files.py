@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -45,6 +47,29 @@ def test_the_old_last_becomes_previous(tmp_path: Path) -> None:
     assert float(checkpoint.read(tmp_path / "last")["weights"]["G"]["a.weight"][0, 0]) == 3.0
     assert float(checkpoint.read(tmp_path / "previous")["weights"]["G"]["a.weight"][0, 0]) == 2.0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["last", "previous"]
+
+
+def test_windows_waits_for_who_looks_into_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There a folder can't be renamed while a scanner has a file of it open; elsewhere a refusal is one."""
+    checkpoint.write(tmp_path / "last", state())
+    rename, waited = Path.rename, list[float]()
+
+    def held(path: Path, target: Path) -> Path:
+        if len(waited) < 2:
+            raise PermissionError(13, "Access is denied")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", held)
+    monkeypatch.setattr(checkpoint.time, "sleep", waited.append)
+    monkeypatch.setattr(checkpoint, "os", SimpleNamespace(**{**vars(os), "name": "nt"}))
+    checkpoint._move(tmp_path / "last", tmp_path / "other")
+    assert (tmp_path / "other" / "manifest.json").exists()
+    assert waited == [0.1, 0.3]
+    waited.clear()
+    monkeypatch.setattr(checkpoint, "os", os)
+    with pytest.raises(PermissionError):
+        checkpoint._move(tmp_path / "other", tmp_path / "last")
+    assert waited == []
 
 
 def test_a_failing_write_leaves_the_old_one_and_no_litter(tmp_path: Path) -> None:

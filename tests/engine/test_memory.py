@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from zerosum.engine.engine import Engine
-from zerosum.engine.memory import keep_memory
+from zerosum.engine.memory import keep_memory, out_of_memory
 
 FAULTS = """
 import resource, sys, torch
@@ -35,6 +35,19 @@ def page_faults(mode: str) -> int:
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no such setting")
+@pytest.mark.parametrize(
+    ("message", "full"),
+    [
+        ("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes", True),
+        ("[enforce fail] DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes.", True),
+        ("MPS backend out of memory (MPS allocated: 17 GB)", True),
+        ("mat1 and mat2 shapes cannot be multiplied", False),
+    ],
+)
+def test_a_full_memory_is_known_by_the_words_of_each_system(message: str, full: bool) -> None:
+    assert out_of_memory(RuntimeError(message)) is full
+
+
 def test_a_step_clears_hardly_a_page_anew() -> None:
     assert page_faults("kept") < 0.2 * page_faults("as it is")
 

@@ -114,6 +114,14 @@ def test_grids_of_short_epochs_are_at_least_fifty_steps_apart_and_still_end_an_e
     assert [step for step in range(1, 160) if plan.grid_due(step)] == [52, 104, 156]
 
 
+def test_grids_of_epochs_are_fewer_with_each_doubling_beyond_128() -> None:
+    """Else a set of 300 photos fills a disk: 13,900 grids of the same size in a published length."""
+    run = recipe(steps=100_000, batch=10, grid_epochs=1.0)
+    plan = Plan.of(run, 500)  # an epoch is 50 steps
+    due = [step // 50 for step in range(1, 50 * 600 + 1) if plan.grid_due(step)]
+    assert due == [*range(1, 128), *range(128, 256, 2), *range(256, 512, 4), *range(512, 601, 8)]
+
+
 def test_step_checkpoints_come_at_chosen_steps_and_epochs() -> None:
     run = recipe(steps=100, batch=10, keep_at=(5,), keep_epochs=1.0)
     plan = Plan.of(run, 100)

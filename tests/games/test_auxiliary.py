@@ -104,6 +104,8 @@ def test_the_tables_of_the_paper() -> None:
         assert sum(weight.numel() for weight in network.parameters()) == count
     # ImageNet's at 128 pixels: 768 maps of 8x8, 384, 256, 192, 3, and the same D.
     domain = Domain(shape=(3, 128, 128), classes=10)
+    large = d - 512 * 16 * 11 + 512 * 16 * 16 * 11
+    assert sum(weight.numel() for weight in build(told.players["D"], domain).parameters()) == large
     g = 111 * 768 * 64 + 25 * (768 * 384 + 384 * 256 + 256 * 192 + 192 * 3) + 3 + 2 * (384 + 256 + 192)
     assert sum(weight.numel() for weight in build(told.players["G"], domain).parameters()) == g
     dropouts = [layer.p for layer in build(told.players["D"], domain).modules() if isinstance(layer, nn.Dropout)]

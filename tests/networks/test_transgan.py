@@ -91,10 +91,13 @@ def test_large_images_double_between_tokens_before_they_shuffle() -> None:
     shapes = [stage.position.shape[1:] for stage in G.stages]
     assert shapes == [(64, 256), (256, 256), (1024, 256), (4096, 64), (16384, 16), (65536, 4)]
     assert build(told.players["D"], domain).position.shape[1] == 1 + 32 * 32  # of 8x8 pixels
+    middle = build(told.players["G"], Domain(shape=(3, 128, 128)))
+    shapes = [stage.position.shape[1:] for stage in middle.stages]
+    assert shapes == [(64, 256), (256, 256), (1024, 256), (4096, 64), (16384, 16)]
     small = [build(told.players["G"], Domain(shape=(3, size, size))) for size in (48, 64)]
-    assert [[stage.position.shape[1] for stage in G.stages] for G in small] == [
-        [144, 576, 2304],
-        [64, 256, 1024, 4096],
+    assert [[stage.position.shape[1:] for stage in G.stages] for G in small] == [
+        [(144, 256), (576, 64), (2304, 16)],
+        [(64, 256), (256, 64), (1024, 16), (4096, 4)],
     ]
     level = enlarged(torch.full((2, 16, 3), 0.7), 4)
     torch.testing.assert_close(level, torch.full((2, 64, 3), 0.7))

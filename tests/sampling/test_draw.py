@@ -13,7 +13,7 @@ from PIL import Image
 from torch import nn
 
 from zerosum.errors import UserError
-from zerosum.sampling.draw import class_labels, draw, evaluating, latents, write, write_folder, write_npz
+from zerosum.sampling.draw import at_once, class_labels, draw, evaluating, latents, write, write_folder, write_npz
 
 
 class Painter(nn.Module):
@@ -67,6 +67,11 @@ def test_draw_gives_the_same_images_for_every_batch_size():
     assert [len(part) for part in parts] == [32, 32, 32, 32, 22]
     assert (np.concatenate(parts) == whole).all()
     assert len(np.unique(whole[:, 0, 0, 0])) > 50
+
+
+def test_large_images_are_drawn_a_few_at_a_time():
+    assert [at_once((3, side, side)) for side in (28, 64, 128, 256, 1024)] == [256, 256, 64, 16, 1]
+    assert at_once((2,)) == 256
 
 
 def test_draw_evaluates_and_leaves_every_module_as_it_was():

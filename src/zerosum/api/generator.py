@@ -106,12 +106,12 @@ class Generator:
         *,
         seed: int = 0,
         labels: npt.NDArray[np.int64] | None = None,
-        batch: int = 256,
+        batch: int | None = None,
         psi: float = 1.0,
     ) -> Iterator[Samples]:
         """`count` samples, a batch at a time: uint8 (n, H, W, C), or points float32 (n, 2).
 
-        psi: truncation, from 0 (all alike) to 1 (none).
+        batch: how many at a time; None: 256, or fewer of large images. psi: truncation, from 0 (all alike) to 1 (none).
         """
         return draw.draw(
             self.network,
@@ -120,7 +120,7 @@ class Generator:
             seed=seed,
             device=self.device,
             labels=labels,
-            batch=batch,
+            batch=batch or draw.at_once(self.domain.shape),
             value_range=self.domain.value_range,
             psi=psi,
         )
@@ -160,7 +160,9 @@ def load(path: PathLike, checkpoint_name: str | None = None, *, device: str = "c
 
 
 def _usable(device: str) -> torch.device:
-    """The device of that name; `UserError` where this machine has none, or no torch for it."""
+    """The device of that name, of auto CUDA's where there is one; `UserError` where this machine has none."""
+    if device == "auto":  # not a Mac's GPU, which lacks 64 bits and some operators
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         return torch.empty(0, device=device).device
     except (RuntimeError, AssertionError) as error:

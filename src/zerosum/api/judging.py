@@ -49,6 +49,13 @@ class Protocol:
     network: str | None
     checksum: str | None
     scope: str
+    shape: tuple[int, ...]  # of an image (H, W, C), or of a point (2,)
+
+    @property
+    def judge(self) -> str:
+        """What figures have to have in common to be compared."""
+        by = "" if self.network is None else f", {self.network} {str(self.checksum)[:8]}"
+        return f"{self.split} images of {'x'.join(map(str, self.shape))}{by}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +132,11 @@ def evaluate(
         raise UserError(f"{what} are images, which no seed changes: leave --seeds out")
     translates = isinstance(judged, Drawn) and judged.generator.domain.source is not None
     made = (_judge_translation if translates else _judge)(judged, what, against, asked)
+    if not made.figures:
+        raise UserError(
+            f"{' and '.join(asked.metrics or ())} can't be made of {made.protocol.against}: it has too few held-out "
+            "images, or its network knows no classes"
+        )
     if (Path(what) / "run.json").exists():
         _store(Path(what), made)
     return made
@@ -200,6 +212,7 @@ def _concluded(
         samples=rounds[0][1],
         seeds=question.seeds if judged.drawn else (),
         against=dataset.name,
+        shape=tuple(dataset.held_out.samples.shape[1:]),
         **about,
     )
     return Judgement(figures=tuple(_together([found for found, _ in rounds])), protocol=protocol)
@@ -282,19 +295,30 @@ def _store(run: Path, judgement: Judgement) -> None:
 
 
 def rank(
-    runs: Sequence[PathLike], metric: str, *, against: str | None = None, n: int = 5_000, seeds: int = 3
+    runs: Sequence[PathLike],
+    metric: str,
+    *,
+    against: str | None = None,
+    n: int = 5_000,
+    seeds: int = 3,
+    device: str = "cpu",
 ) -> list[dict[str, Any]]:
-    """Runs in the order of one figure, the best first: run, value, error (deviation over the seeds), floor, rank.
+    """Runs in the order of one figure, the best first: run, value, error (deviation over the draws), floor, rank.
 
     A run shares a rank with the one before it where their values lie within two errors of their difference. All are
-    judged against the same data: `against`, else those of the first. `UserError` where a run has no such figure.
+    judged against the same data: `against`, else those of the first. `UserError` where a run has no such figure, and
+    for images of different sizes or networks, whose figures can't be compared.
     """
     if seeds < 2:
         raise UserError(f"seeds is {seeds}; expected at least 2, since a rank needs an uncertainty")
-    rows = []
+    rows, first = [], ""
     for run in runs:
-        judged = evaluate(run, against, n=n, seeds=seeds, metrics=(metric,))
+        judged = evaluate(run, against, n=n, seeds=seeds, metrics=(metric,), device=device)
         against = against or judged.protocol.against
+        asked = judged.protocol.judge
+        first = first or asked
+        if asked != first:
+            raise UserError(f"{run} is judged by {asked}, and {runs[0]} by {first}: such figures can't be ranked")
         figure = next((figure for figure in judged.figures if figure.name == metric), None)
         if figure is None:
             raise UserError(

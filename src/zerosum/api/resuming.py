@@ -143,8 +143,12 @@ def _steps_in(minutes: float, at: int, seconds: float) -> int:
 
 
 def foreseen(plan: Plan, recipe: Recipe, at: int, seconds: float) -> Plan:
-    """A plan in minutes with its end by the run's speed so far, where rates depend on the end: they never jump."""
-    if recipe.schedule == "constant" or plan.minutes is None or not (at and seconds):
+    """A plan in minutes with its end by the run's speed so far, where rates depend on the end: they never jump.
+
+    Before the last stage nobody knows: a network that grows is slower then.
+    """
+    early = plan.leg(at + 1) is not plan.legs[-1]
+    if recipe.schedule == "constant" or plan.minutes is None or not (at and seconds) or early:
         return plan
     return plan.until(at + _steps_in(plan.minutes - seconds / 60, at, seconds))
 

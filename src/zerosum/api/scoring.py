@@ -14,6 +14,7 @@ import numpy.typing as npt
 from torch import nn
 
 from zerosum.data import Dataset
+from zerosum.data.dataset import Split
 from zerosum.errors import UserError
 from zerosum.metrics.classes import class_histogram, histogram_divergence
 from zerosum.metrics.coverage import NEIGHBOURS, RealManifold
@@ -28,6 +29,7 @@ from zerosum.types import Domain
 SEED, RESEED = 14061, 27644  # of the z; apart from each other, from the grid's and from any training's
 SCORED, RESCORED = 2_000, 5_000  # samples of a score, and of the candidates' at the end
 SWD_SCORED, SWD_RESCORED = 1_000, 4_000
+FEW = 200  # held-out images, below which the sliced distance is to those that are trained on
 NEAR = 1_000  # samples of each side for coverage, whose cost grows with their product
 
 Labels = npt.NDArray[np.int64] | None
@@ -42,6 +44,7 @@ def drawn(generator: nn.Module, domain: Domain, count: int, seed: int, labels: L
         seed=seed,
         device=next(generator.parameters()).device,
         labels=labels,
+        batch=draw.at_once(domain.shape),
         value_range=domain.value_range,
     )
 
@@ -66,6 +69,11 @@ class Scorer:
             )
 
     @cached_property
+    def _reals(self) -> Split:
+        """What the sliced distance is to: the distance to a dozen held-out images would be noise."""
+        return self.dataset.held_out if len(self.dataset.held_out) >= FEW else self.dataset.train
+
+    @cached_property
     def _reference(self) -> Reference:
         return Reference.of(self.dataset, extractor_for(self.dataset))
 
@@ -75,11 +83,11 @@ class Scorer:
 
     @cached_property
     def _sliced(self) -> SlicedWasserstein:
-        return SlicedWasserstein(np.asarray(self.dataset.held_out.samples[:SWD_RESCORED]))
+        return SlicedWasserstein(np.asarray(self._reals.samples[:SWD_RESCORED]))
 
     @cached_property
     def _sliced_few(self) -> SlicedWasserstein:
-        return SlicedWasserstein(np.asarray(self.dataset.held_out.samples[:SWD_SCORED]))
+        return SlicedWasserstein(np.asarray(self._reals.samples[:SWD_SCORED]))
 
     def score(self, generator: nn.Module) -> Mapping[str, Any]:
         """{"name", "value", "levels"}: lower is better, and what else came of it or was asked for."""
@@ -93,8 +101,8 @@ class Scorer:
     def _of(self, name: str, generator: nn.Module) -> tuple[float, dict[str, float]]:
         """A distance of the generator's samples, and what else comes of it."""
         if name == "swd":
-            count = min(SWD_SCORED, len(self.dataset.held_out))
-            levels = self._sliced_few.distance(self._samples(generator, count, SEED, self.dataset.held_out.told))
+            count = min(SWD_SCORED, len(self._reals))
+            levels = self._sliced_few.distance(self._samples(generator, count, SEED, self._reals.told))
             return levels.pop("mean"), levels
         features = self._features(generator, SCORED, SEED)
         value = frechet_distance(Moments.of(features.values), self._reference.moments)
@@ -105,7 +113,7 @@ class Scorer:
         values = {}
         for step, generator in generators.items():
             if self.name == "swd":
-                samples = self._samples(generator, SWD_RESCORED, RESEED, self.dataset.held_out.told)
+                samples = self._samples(generator, SWD_RESCORED, RESEED, self._reals.told)
                 values[step] = self._sliced.distance(samples)["mean"]
             else:
                 moments = Moments.of(self._features(generator, RESCORED, RESEED).values)

@@ -24,9 +24,11 @@ from zerosum.engine.training import Training
 from zerosum.errors import UserError, nearest
 from zerosum.networks import arguments
 from zerosum.networks.convolution import folded
+from zerosum.shell import typed
 from zerosum.spec import LENGTHS, Recipe
 from zerosum.types import PathLike
 
+FEW_STEPS = 500
 NAMED = 3  # files that a warning names
 
 
@@ -141,7 +143,7 @@ def drive(training: Training, folder: RunFolder, dataset: Dataset, care: Care) -
             looked_after = habits(folder, recipe, domain_of(recipe, dataset), dataset, care, watcher)
             loop = Loop(training, folder, bus, looked_after)
             hurry = False
-            for message in (*remarks(dataset), *engine.remarks()) if fresh else ():
+            for message in (*remarks(dataset), *few_steps(training), *engine.remarks()) if fresh else ():
                 bus.warn(message)
             loop.run()
         except KeyboardInterrupt:
@@ -162,7 +164,18 @@ def remarks(dataset: Dataset) -> Iterator[str]:
         named = "; ".join(f"{one.name}: {one.reason}" for one in dataset.skipped[:NAMED])
         more = f"; and {len(dataset.skipped) - NAMED:,} more" if len(dataset.skipped) > NAMED else ""
         count = f"{len(dataset.skipped):,} file{'s' if len(dataset.skipped) > 1 else ''}"
-        yield f"{count} left out ({named}{more}): `zerosum data check {dataset.name}` lists them"
+        yield f"{count} left out ({named}{more}): `zerosum data check {typed(dataset.name)}` lists them"
+
+
+def few_steps(training: Training) -> Iterator[str]:
+    """What the user should know where the epochs of a small set are over before anything is learned."""
+    plan, recipe = training.plan, training.recipe
+    steps = 0 if plan.steps is None else plan.steps - plan.begins
+    if recipe.steps is None and recipe.minutes is None and 0 < steps < FEW_STEPS:
+        yield (
+            f"{plan.count:,} images make {steps:,} steps in this recipe's epochs, which teach little: `--minutes 30`, "
+            "or a multiple of its epochs by `--set pace=10` where it has stages, trains for longer"
+        )
 
 
 def _finish(folder: RunFolder, bus: Bus) -> None:

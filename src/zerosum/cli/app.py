@@ -143,6 +143,9 @@ def _explain(error: Exception, debug: bool) -> int:
     if isinstance(error, UsageError):
         say(_usage(error))
         return 2
+    if isinstance(error, NotImplementedError) and "MPS" in str(error):
+        say(f"{str(error).partition('. ')[0]}: a Mac's GPU can't do all that this takes, so use --device cpu")
+        return 1
     hint = "" if debug else "; this should not happen: run it again with --debug and report what it shows"
     say(f"{type(error).__name__}: {error}{hint}")
     return 1

@@ -50,7 +50,7 @@ Out = Annotated[
 Keep = Annotated[int | None, typer.Option(min=1, help="Keep only so many step checkpoints.", rich_help_panel=_OUTPUT)]
 SaveEvery = Annotated[
     int | None,
-    typer.Option(min=1, help="Steps between two checkpoints (default: a minute).", rich_help_panel=_OUTPUT),
+    typer.Option(min=1, help="Steps between two saves of last (default: a minute).", rich_help_panel=_OUTPUT),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no preview.", rich_help_panel=_OUTPUT)]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]

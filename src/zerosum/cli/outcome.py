@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from rich.console import Console
 
 from zerosum.cli.output import duration, rank, say, tell
 from zerosum.errors import ZerosumError
+from zerosum.shell import typed
 
 if TYPE_CHECKING:
     from zerosum.api import Fleet, Run
@@ -88,7 +88,7 @@ def _tell_places(run: Run | Fleet) -> None:
     tell()
     for name, place in places(run.path):
         tell(f"  {name:<12} {place}")
-    where = shlex.quote(str(run.path))
+    where = typed(run.path)
     tell("\nNext:")
     if run.stopped_by:
         tell(f"  zerosum resume {where}    goes on where it stopped")

@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -22,29 +21,31 @@ from zerosum.errors import UserError
 
 TABLE, PARTITION = "list_attr_celeba.txt", "list_eval_partition.txt"
 CHOSEN = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")  # those of StarGAN's experiments
-HAIR = "_Hair"  # of several chosen colours a face has to have one
+COLOURS = {"Black_Hair", "Blond_Hair", "Brown_Hair", "Gray_Hair"}  # of several chosen ones a face has to have one
+FACES = "img_align_celeba"  # of the download's folders the one that is taken, where there are others
 VALIDATION, TEST = "1", "2"
 NONE = "none"  # the domain of faces without any of the attributes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Attributes:
-    """Of each face, by its file's name, the domain that its attributes make, and the part of the split it is in."""
+    """Of each face, by its file's name without an ending, its attributes' domain and the part of the split it is in."""
 
     domains: dict[str, str]
     parts: dict[str, str]  # empty without a published split
 
     def arrange(self, names: Sequence[str], digests: Sequence[bytes]) -> Arranged:
         """A domain for each combination that there is; held out by the published split, else by content."""
-        own = [name.rpartition("/")[2] for name in names]
-        kept = [
-            row
-            for row, name in enumerate(own)
-            if name in self.domains and self.parts.get(name) != VALIDATION and (not self.parts or name in self.parts)
-        ]
+        own = [PurePosixPath(name).stem for name in names]
+        within = [FACES in name.split("/") for name in names]
+        known = [row for row, name in enumerate(own) if name in self.domains and within[row] >= any(within)]
+        kept = [row for row in known if not self.parts or self.parts.get(own[row], VALIDATION) != VALIDATION]
         classes = tuple(sorted({self.domains[own[row]] for row in kept}))
         if len(classes) < 2:
-            raise UserError(f"the attributes of the faces make {len(classes)} domains; expected at least two")
+            raise UserError(
+                f"the attributes of {len(kept):,} faces that {TABLE} knows make {len(classes)} domains; expected at "
+                "least two, of files named as in the table"
+            )
         labels = [classes.index(self.domains[own[row]]) for row in kept]
         held = np.array([self.parts.get(own[row]) == TEST for row in kept])
         if not held.any():
@@ -55,7 +56,7 @@ class Attributes:
     def form(self) -> Form:
         """The form of a source; its name holds what the tables say, for the cache."""
         told = "\n".join(map(repr, (sorted(self.domains.items()), sorted(self.parts.items()))))
-        return Form(name=f"attributes-{hashlib.sha256(told.encode()).hexdigest()[:16]}", arrange=partial(self.arrange))
+        return Form(name=f"attributes-{hashlib.sha256(told.encode()).hexdigest()[:16]}", arrange=self.arrange)
 
 
 def read_attributes(path: Path, chosen: Sequence[str]) -> Attributes:
@@ -63,18 +64,27 @@ def read_attributes(path: Path, chosen: Sequence[str]) -> Attributes:
     tables = _tables(path)
     if TABLE not in tables:
         raise UserError(f"{archive.shown(path)} has no {TABLE}; expected CelebA's folder, its faces and its tables")
-    _, header, *lines = [line.split() for line in tables[TABLE].splitlines() if line.strip()] or [[], []]
+    lines = iter(tables[TABLE].splitlines())
+    count, header = next(lines, "").strip(), next(lines, "").split()
     if missing := sorted(set(chosen) - set(header)):
         raise UserError(f"{TABLE} has no attribute {missing[0]}; it has {', '.join(header) or 'none'}")
-    domains = {}
-    for name, *values in lines:
+    places, one_colour = [header.index(name) for name in chosen], len(COLOURS & set(chosen)) > 1
+    domains, rows = {}, [line for line in lines if line.strip()]
+    for line in rows:
+        name, *values = line.split()
         if len(values) != len(header) or not {"1", "-1"}.issuperset(values):
             raise UserError(f"{TABLE} is damaged at {name}: expected 1 or -1 for each of {len(header)} attributes")
-        has = [one for one in chosen if values[header.index(one)] == "1"]
-        if sum(one.endswith(HAIR) for one in chosen) < 2 or sum(one.endswith(HAIR) for one in has) == 1:
-            domains[name] = "+".join(has) or NONE
-    split = (line.split() for line in tables.get(PARTITION, "").splitlines())
-    return Attributes(domains=domains, parts={line[0]: line[1] for line in split if len(line) == 2})
+        has = [one for one, place in zip(chosen, places, strict=True) if values[place] == "1"]
+        if not one_colour or len(COLOURS & set(has)) == 1:
+            domains[PurePosixPath(name).stem] = "+".join(has) or NONE
+    if count != str(len(rows)):
+        raise UserError(f"{TABLE} has {len(rows)} faces and says {count} in its first line: it is not whole")
+    split = (line.split() for line in tables.get(PARTITION, "").splitlines() if line.strip())
+    try:
+        parts = {PurePosixPath(name).stem: part for name, part in split}
+    except ValueError:
+        raise UserError(f"{PARTITION} is damaged: expected a name and 0, 1 or 2 in each line") from None
+    return Attributes(domains=domains, parts=parts)
 
 
 def _tables(path: Path) -> dict[str, str]:

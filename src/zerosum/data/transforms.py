@@ -53,6 +53,8 @@ ORIENTATIONS = {
     8: Image.Transpose.ROTATE_90,
 }
 
+HEIF = "HEIC, as phones write it: save it as JPEG first (on a Mac: sips -s format jpeg)"
+HEIF_BRANDS = {b"ftyp" + brand for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")}
 TURNED = (5, 6, 7, 8)  # of these width and height change places
 _ONE_LARGE = threading.Lock()
 
@@ -221,7 +223,7 @@ def _opened(data: bytes) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(data), formats=READABLE)
     except UnidentifiedImageError:
-        raise ImageError("not an image") from None
+        raise ImageError(HEIF if data[4:12] in HEIF_BRANDS else "not an image") from None
     except Image.DecompressionBombError:
         raise ImageError(_too_many(None)) from None
     except DECODE_ERRORS as error:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -190,14 +191,27 @@ def _replace(folder: Path, beside: Path, previous: Path) -> None:
         trash = folder.parent / f".{previous.name}.trash"
         _discard(trash)
         if previous.exists():
-            previous.rename(trash)
-        folder.rename(previous)
-        beside.rename(folder)
+            _move(previous, trash)
+        _move(folder, previous)
+        _move(beside, folder)
         _discard(trash)
     else:
-        beside.rename(folder)
+        _move(beside, folder)
         _sync(folder.parent.parent)  # the first of a run made the folder of its checkpoints too
     _sync(folder.parent)
+
+
+def _move(folder: Path, to: Path) -> None:
+    """Rename a folder. Windows refuses that while anybody has a file in it open, as a scanner does for a moment."""
+    for wait in (0.1, 0.3, 1.0, 3.0):
+        try:
+            folder.rename(to)
+            return
+        except PermissionError:
+            if os.name != "nt":
+                raise
+            time.sleep(wait)
+    folder.rename(to)
 
 
 def _discard(folder: Path) -> None:

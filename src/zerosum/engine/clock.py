@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from zerosum.engine.training import Training
 
 LOG_STEPS, LOG_SECONDS = 50, 2.0
-SAVE_SECONDS = 60.0
+SAVE_SECONDS, SAVES = 60.0, 20  # between two saves: at least so many, and so many times as long as a save takes
 GRACE = 1.25  # a run in minutes whose rates follow a horizon may take this much longer to reach it
-TRIAL_STEPS, TRIAL_SECONDS = 10, 3.0  # before the speed of a run in minutes is believed, at least,
-TRIAL = 0.05  # and this share of its time, in which there are scores and pictures, too
+TRIAL_STEPS, TRIAL_SECONDS = 10, 3.0  # of training alone, before the speed of a run in minutes is believed
+BESIDE = 0.05  # of the time left goes to scores, pictures and checkpoints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +44,10 @@ class Clock:
         self.began = self.logged = self.saved = time.monotonic()
         self.seconds_before = training.seconds
         self.began_step = training.step
-        self.leg, self.leg_began, self.leg_step = training.plan.leg(training.step + 1), self.began, training.step
+        self.apart = 0.0  # of this session, in the same
+        self.leg, self.leg_begins = training.plan.leg(training.step + 1), (training.step, 0.0)
         self.logged_images = training.images
+        self.saving = 0.0  # seconds that the last save took
         self.elsewhere = 0.0  # since the last log: time for grids, scores and checkpoints
 
     @staticmethod
@@ -57,6 +59,11 @@ class Clock:
         """Of the whole run, its earlier sessions included."""
         return self.seconds_before + time.monotonic() - self.began
 
+    @property
+    def worked(self) -> float:
+        """Of this session, without what was done beside training."""
+        return time.monotonic() - self.began - self.apart
+
     def signs(self, *, stop: int) -> Signs:
         """What this process thinks is due."""
         step, steps = self.training.step, self.training.plan.steps
@@ -65,7 +72,7 @@ class Clock:
         period = self.training.game.period  # a log in between would have no numbers of those who wait
         due = (step + 1) % LOG_STEPS < period or now - self.logged >= LOG_SECONDS
         log = ends or (due and (step + 1) % period == 0)
-        save = now - self.saved >= SAVE_SECONDS
+        save = now - self.saved >= max(SAVE_SECONDS, SAVES * self.saving)
         if self.save_steps is not None:
             save = step > self.began_step and step % self.save_steps == 0
         return Signs(log=log, save=save, over=self.is_over(), stop=stop, horizon=self.horizon())
@@ -81,20 +88,32 @@ class Clock:
         """Where a run in minutes ends by its speed in the last stage, if its rates depend on that.
 
         A network that grows is slower with each stage. A run that is half over before its last one ends by the speed
-        of the stage that it is in.
+        of the stage that it is in. From the next step on rates are what they would be had it been known before.
         """
         plan, step = self.training.plan, self.training.step
         if plan.minutes is None or plan.steps is not None or self.training.recipe.schedule == "constant":
             return 0
         if (leg := plan.leg(step + 1)) is not self.leg:
-            self.leg, self.leg_began, self.leg_step = leg, time.monotonic(), step
-        steps, spent = step - self.leg_step, time.monotonic() - self.leg_began
-        if steps < TRIAL_STEPS or spent < min(max(TRIAL_SECONDS, TRIAL * 60 * plan.minutes), 6 * plan.minutes):
-            return 0
+            self.leg, self.leg_begins = leg, (step, self.worked)
         if leg is not plan.legs[-1] and self.seconds < plan.minutes * 30:
             return 0
-        left = plan.minutes * 60 - self.seconds
-        return step + max(1, math.floor(left * steps / spent))
+        return self._ends(plan.minutes, *self.leg_begins) or 0
+
+    def foreseen(self) -> int | None:
+        """The step where the run will end, of one in minutes by its speed in this session; None while nobody knows."""
+        plan = self.training.plan
+        return plan.steps if plan.minutes is None else self._ends(plan.minutes, self.began_step, 0.0)
+
+    def _ends(self, minutes: float, since: int, worked: float) -> int | None:
+        """Where a run of so many minutes ends by its speed since that step and that moment of work; None: who knows?
+
+        What was done beside training does not count: the first score may train a feature network.
+        """
+        steps, spent = self.training.step - since, self.worked - worked
+        if steps < TRIAL_STEPS or spent < min(TRIAL_SECONDS, 6 * minutes):
+            return None
+        left = (1 - BESIDE) * (minutes * 60 - self.seconds)
+        return self.training.step + max(1, math.floor(left * steps / spent))
 
     def speed(self) -> float | None:
         """Images per second since the last log, without the time spent on pictures and checkpoints."""
@@ -111,4 +130,6 @@ class Clock:
         try:
             yield
         finally:
-            self.elsewhere += time.monotonic() - began
+            spent = time.monotonic() - began
+            self.elsewhere += spent
+            self.apart += spent

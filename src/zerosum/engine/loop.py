@@ -56,6 +56,7 @@ class Loop:
         self.training, self.folder, self.bus, self.habits = training, folder, bus, habits
         self.engine = training.engine
         self.signal: int | None = None  # that asked for a stop
+        self.foreseen = False  # whether it was said where the run will end
         self.kept = training.step  # the step that `last` is of
         self.clock = Clock(training, habits.save_steps)
         self.bests = Bests(training, folder, self._emit, self._save)
@@ -124,6 +125,7 @@ class Loop:
             training.seconds = self.clock.seconds
             if signs.log:
                 self._log(seen)
+                self._foresee()
             with self.clock.aside():
                 self._look_after()
             signs = self._agree()
@@ -195,7 +197,7 @@ class Loop:
         training = self.training
         training.plan = training.plan.until(steps)
         if self.engine.leads:
-            images = training.images + (steps - training.step) * training.recipe.batch
+            images = training.images + training.plan.images(steps) - training.plan.images(training.step)
             self.folder.save_info(horizon={"steps": steps, "images": images})
 
     # What is said
@@ -250,6 +252,19 @@ class Loop:
                     stages=len(stages),
                     changes={**stages[leg.number - 1].changes, **stages[leg.number - 1].gradually},
                 )
+            )
+
+    def _foresee(self) -> None:
+        """Say once where the run will end before its last stage has begun."""
+        end, plan = self.clock.foreseen(), self.training.plan
+        if self.foreseen or end is None:
+            return
+        self.foreseen, last = True, plan.legs[-1]
+        if self.engine.leads and last.number > 1 and end <= last.after:
+            share = (end - plan.begins) / (last.after + last.steps - plan.begins)
+            self.bus.warn(
+                f"the run will end at step {end:,}, and the last of its {last.number} stages begins at {last.after:,}: "
+                f"all of them fit in with `--set pace={0.95 * share * self.training.recipe.pace:.2g}`"
             )
 
     def _log(self, seen: Mapping[str, Tensor]) -> None:
@@ -339,13 +354,14 @@ class Loop:
 
     def _save(self, name: str) -> None:
         """Write a checkpoint of a state that is known to be finite."""
-        training, state = self.training, self._certified()
+        training, state, began = self.training, self._certified(), self.clock.now()
         if self.engine.leads:
             path = self.folder.write(name, {**self.habits.extra, **state})
             shown = path.relative_to(self.folder.path).as_posix()
             self._emit(events.CheckpointEvent(event="checkpoint", step=training.step, name=name, path=shown))
         if name == "last":
             self.clock.saved, self.kept = self.clock.now(), training.step
+            self.clock.saving = self.clock.saved - began
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

@@ -34,7 +34,8 @@ def keep_memory() -> bool:
 
 def out_of_memory(error: RuntimeError) -> bool:
     """Whether torch found no room for a tensor, on a device or on the host."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    told = ("can't allocate memory", "not enough memory", "out of memory")  # on Linux, Windows, a Mac's GPU
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in told)
 
 
 def physical_memory() -> int | None:

@@ -19,6 +19,7 @@ def epoch_steps(recipe: Recipe, count: int) -> int:
 
 
 GRID_STEPS = 50  # between two grids that come with epochs: those of a small data set are short
+GRIDS = 128  # as many come in turn; then every other epoch's, and half as many with each doubling
 
 # What a stage may change; the rest is fixed when a run begins, and a stage that changed it would change nothing.
 STAGED = {
@@ -144,7 +145,10 @@ class Plan:
 
     def grid_due(self, step: int) -> bool:
         recipe = self.leg(step).recipe
-        return step in recipe.grid_at or self._every(step, recipe.grid_epochs, recipe.grid_steps, GRID_STEPS)
+        if step in recipe.grid_at or self._every(step, None, recipe.grid_steps):
+            return True
+        count = self._epochs(step, recipe.grid_epochs, GRID_STEPS)
+        return count > 0 and count % (1 << max(0, (count // GRIDS).bit_length())) == 0
 
     def keep_due(self, step: int) -> bool:
         recipe = self.leg(step).recipe
@@ -166,12 +170,16 @@ class Plan:
         interval = recipe.exam_images << max(0, (images // recipe.exam_images).bit_length() - 6)
         return images // interval > (images - recipe.batch) // interval
 
-    def _every(self, step: int, epochs: float | None, steps: int | None, least: int = 1) -> bool:
-        """Whether a number of epochs ends with this step, as many as make `least` steps; or a number of steps."""
+    def _every(self, step: int, epochs: float | None, steps: int | None) -> bool:
+        """Whether a number of epochs ends with this step, or a number of steps."""
+        return self._epochs(step, epochs) > 0 or (steps is not None and step % steps == 0)
+
+    def _epochs(self, step: int, epochs: float | None, least: int = 1) -> int:
+        """How often a number of epochs, as many as make `least` steps, has ended in this leg with this step; else 0."""
+        if epochs is None:
+            return 0
         leg = self.leg(step)
-        if epochs is not None:
-            interval = max(1, round(epochs * epoch_steps(leg.recipe, self.count)))
-            interval *= math.ceil(least / interval)
-            if (step - leg.after) % interval == 0:
-                return True
-        return steps is not None and step % steps == 0
+        interval = max(1, round(epochs * epoch_steps(leg.recipe, self.count)))
+        interval *= math.ceil(least / interval)
+        count, rest = divmod(step - leg.after, interval)
+        return 0 if rest else count

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ import zerosum.games.rules  # noqa: F401  (a run's recipe names its game)
 from zerosum.engine import checkpoint
 from zerosum.errors import CheckpointError, TrainingError, UserError
 from zerosum.runinfo import damaged, read_info
+from zerosum.shell import typed
 from zerosum.spec import Recipe
 
 FORMAT = 1
@@ -109,7 +109,7 @@ class RunFolder:
     @property
     def shown(self) -> str:
         """The path as one types it."""
-        return shlex.quote(str(self.path))
+        return typed(self.path)
 
     def unwritable(self, error: OSError) -> TrainingError:
         """What to say when a file of the run can't be written, whichever it is."""

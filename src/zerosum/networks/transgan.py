@@ -6,8 +6,8 @@ image as 8x8 patches behind a [cls] token. Positions are learned, absolute where
 every attention. Layer norm and a D of one scale are the paper's first version's; its later ones divide tokens by their
 mean square, and show D patches of several sizes. Beyond 32x32 tokens attention stays within windows of 16x16 (the
 paper's grid self-attention), so that its memory grows with the pixels and not their square. 28 pixels begin at 7x7, 48
-at 12x12. No more than the last three doublings are by shuffles: those before them, at 128 and 256 pixels, are bicubic
-and leave all numbers. D's patches are of 8x8 pixels at most, so there are more of them beyond 64 pixels.
+at 12x12. From 128 pixels on the doublings up to 32x32 are bicubic and leave all numbers, as the authors have it at 256.
+D's patches are of 8x8 pixels at most, so there are more of them beyond 64 pixels.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from zerosum.types import Domain
 SIZES = (28, 32, 48, 64, 128, 256)
 WINDOW, WHOLE = 16, 32  # the side of a window, and up to which side all tokens see each other
 EXPANSION = 4  # of the hidden layer in a block
-SHUFFLES, LARGEST = 3, 8  # doublings that leave a quarter of the numbers; the side of D's patches, in pixels
+LARGE, KEPT = 128, 2  # pixels from which on so many doublings leave all numbers
+LARGEST = 8  # pixels of a side of D's patches
 FEWEST = 4  # numbers of a token in the last stage: a layer norm leaves nothing of one
 
 
@@ -139,7 +140,7 @@ class TransganGenerator(nn.Module):
         super().__init__()
         require_images(domain, "transgan-generator", SIZES)
         side, stages = grid_of(domain.size), round(math.log2(domain.size / grid_of(domain.size))) + 1
-        self.kept = max(0, stages - 1 - SHUFFLES)  # doublings that leave all numbers
+        self.kept = KEPT if domain.size >= LARGE else 0  # doublings that leave all numbers
         each = 4 ** (stages - 1 - self.kept)
         if width % each or width < FEWEST * each:
             raise UserError(

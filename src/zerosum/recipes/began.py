@@ -9,8 +9,8 @@ RECIPE = Recipe(
     source="Berthelot et al. 2017, arXiv 1703.10717, section 3",
     notes=(
         "The paper's networks without the optional skip connections, 64 numbers in z and in the autoencoder, Adam "
-        "1e-4, batch 16, lambda 0.001, and a gamma of 0.5 from the range that it tries. From 128 pixels on it has "
-        "networks twice as wide: `--set width=128`.",
+        "1e-4, batch 16, lambda 0.001, and a gamma of 0.5 from the range that it tries. At 128 pixels its "
+        "networks are twice as wide: `--set width=128`.",
         "The paper halves the rates when its measure stalls; here they fall to zero over the run (cosine). Chosen: "
         "beta1 0.5, 20,000 steps.",
         "D's accuracies say which error is the smaller: an autoencoder has no probability of real.",

@@ -14,8 +14,8 @@ RECIPE = Recipe(
         "Widths and depths are those of its small model, 384 numbers and 5, 2 and 2 blocks; D has 7 of 384.",
         "Layer norm and one D, as in the paper's first version; its later ones have another norm and a D of several "
         "scales.",
-        "Chosen: 100,000 steps. A plain CPU wants `--set width=64 --set D.depth=3 --batch 32`; from 64 pixels on a "
-        "width of 256 is the least. At 256 pixels the paper's G has `--set G.width=1024`.",
+        "Chosen: 100,000 steps. A plain CPU wants `--set width=64 --set D.depth=3 --batch 32`; at 64 and 256 pixels a "
+        "width of 256 is the least. At 256 pixels the authors' G has `--set G.width=1024`.",
     ),
     data="mnist",
     sizes=(28, 32, 48, 64, 128, 256),

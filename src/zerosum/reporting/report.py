@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import shlex
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,6 +23,7 @@ from zerosum.reporting.history import History, step_of
 from zerosum.reporting.pictures import animation, grid_files, latest_grid, strip
 from zerosum.reporting.words import words
 from zerosum.runinfo import read_info
+from zerosum.shell import typed
 from zerosum.types import PathLike
 
 QUIET = 120  # seconds without an event, after which a run without an end counts as cut off
@@ -245,7 +245,7 @@ def _tables(run: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[dict[str,
 
 
 def _commands(folder: Path, recipe: Mapping[str, Any], state: str) -> list[dict[str, str]]:
-    run = shlex.quote(_shown(folder))
+    run = typed(_shown(folder))
     more = " --minutes +5" if state == "finished" else ""  # else a branch has the rest of the run before it
     lr = number(part(part(recipe, "players"), "G").get("lr"))
     draws = recipe.get("inputs", "noise") == "noise"

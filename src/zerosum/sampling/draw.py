@@ -27,6 +27,7 @@ Samples = npt.NDArray[Any]  # images uint8 (n, H, W, C), or points float32 (n, 2
 
 CHUNK = 64  # latents drawn at one time: torch's normal numbers depend on how many are asked for
 GRID_LIMIT = 10_000
+MOST, PIXELS = 256, 2**20  # samples drawn at one time, or as many as have so many pixels together
 
 
 @contextmanager
@@ -39,6 +40,11 @@ def evaluating(G: nn.Module) -> Iterator[None]:
 def dtype_of(G: nn.Module) -> torch.dtype:
     """Of G's weights; float32 for a G without any."""
     return next((weight.dtype for weight in G.parameters()), torch.float32)
+
+
+def at_once(shape: tuple[int, ...]) -> int:
+    """How many samples of that shape, (C, H, W) or (2,), are drawn at one time: fewer of large images."""
+    return MOST if len(shape) == 1 else max(1, min(MOST, PIXELS // (shape[1] * shape[2])))
 
 
 def z_dim_of(G: nn.Module) -> int:

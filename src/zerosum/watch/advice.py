@@ -8,11 +8,11 @@ average of G (1806.04498), and of what cycles hide (1712.02950).
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from zerosum.shell import typed
 from zerosum.spec import SANE_RATES, lowered
 from zerosum.watch.rules import STUCK, Finding, gone_blind
 from zerosum.watch.signals import Signals
@@ -198,7 +198,7 @@ def _game(recipe: Fields, name: str, usual: Any = None) -> Any:
 
 def _data(recipe: Fields) -> str:
     """The run's data, as a shell reads it."""
-    return shlex.quote(str(recipe.get("data")))
+    return typed(recipe.get("data"))
 
 
 def _player(recipe: Fields, name: str) -> Fields:

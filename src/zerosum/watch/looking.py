@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from zerosum.eventlog import read_events
 from zerosum.runinfo import read_info
+from zerosum.shell import typed
 from zerosum.types import PathLike
 from zerosum.watch.watching import Watch, replay
 
@@ -22,4 +22,4 @@ def look(run: PathLike) -> Watch:
 def look_and_tell(run: PathLike) -> dict[str, Any] | None:
     """The verdict event of a run's folder as it stands; None before its first logged step."""
     verdict = look(run).verdict
-    return None if verdict is None else verdict.event(shlex.quote(str(run)))
+    return None if verdict is None else verdict.event(typed(run))

@@ -25,6 +25,7 @@ def compare(
     against: Annotated[str | None, typer.Option(help="With --by: the real data (default: the first run's).")] = None,
     n: Annotated[int, typer.Option("-n", help="With --by: samples of each draw.", min=2)] = 5_000,
     seeds: Annotated[int, typer.Option(help="With --by: draws of each run.", min=2)] = 3,
+    device: options.Device = "auto",
     json: options.Json = False,
 ) -> None:
     """Compare runs: a table here, grids from the same z and curves in a picture; ranked by a figure with --by."""
@@ -34,7 +35,7 @@ def compare(
         from zerosum.api.judging import rank
 
         with undisturbed(json):
-            ranked = rank(api.members(runs), by, against=against, n=n, seeds=seeds)
+            ranked = rank(api.members(runs), by, against=against, n=n, seeds=seeds, device=device)
         _tell(ranked, json)
         return
     with undisturbed(json):

@@ -47,7 +47,7 @@ def evaluate(
     split: Split = None,
     checkpoint: options.Checkpoint = None,
     pairs: Pairs = None,
-    device: options.Device = "cpu",
+    device: options.Device = "auto",
     json: options.Json = False,
 ) -> None:
     """Judge a run, or anybody's images, against real ones."""

@@ -16,7 +16,9 @@ from zerosum.data.sources.folder import path_of
 
 def open_celeba(request: Request) -> Dataset:
     """The domains as classes, named by the attributes that a face has."""
-    argument, _, told = request.argument.partition("#")
+    argument, mark, told = request.argument.rpartition("#")
+    if not mark or {"/", "\\"} & set(told):  # a path may have the mark in it, too
+        argument, told = request.argument, ""
     path = path_of(replace(request, argument=argument))
     form = read_attributes(path, [name.strip() for name in told.split(",")] if told else CHOSEN).form()
     found = open_images(path, request.source, request.size, request.sizes, request.channels, form)
