@@ -15,8 +15,8 @@ RECIPE = Recipe(
         "The paper raises the rate to 1.5e-3 at 128 pixels, 2e-3 at 256 and 3e-3 beyond; here it stays. Its batches of "
         "256 down to 32 are 32 on all sizes.",
         "25 million images, as in the paper: 9 million in stages that grow, then 16 at full size; sizes below 1024 are "
-        "reached early. A plain CPU wants it narrower, in small batches and sooner grown: faces of 64 pixels in half an "
-        "hour of a core by `--size 64 --set width=24 --set depth=2 --batch 16 --lr 2e-3 --set pace=0.006 --set "
+        "reached early. A plain CPU wants it narrower, in small batches and sooner grown: faces of 64 pixels in half "
+        "an hour of a core by `--size 64 --set width=24 --set depth=2 --batch 16 --lr 2e-3 --set pace=0.006 --set "
         "mixing=0 --set spread=1 --set ema=0.998`.",
         "The constant begins at 1, and AdaIN divides what little differs in it, so each of many steps turns the whole "
         "pattern. Short runs draw more varied images with `--set spread=1`, as StyleGAN2's begins, and `--set "
