@@ -131,14 +131,19 @@ def evaluate(
     if seeds > 1 and not judged.drawn:
         raise UserError(f"{what} are images, which no seed changes: leave --seeds out")
     translates = isinstance(judged, Drawn) and judged.generator.domain.source is not None
-    made = (_judge_translation if translates else _judge)(judged, what, against, asked)
-    if not made.figures:
-        raise UserError(
-            f"{' and '.join(asked.metrics or ())} can't be made of {made.protocol.against}: it has too few held-out "
-            "images, or its network knows no classes"
-        )
+    made = _with_figures((_judge_translation if translates else _judge)(judged, what, against, asked), asked)
     if (Path(what) / "run.json").exists():
         _store(Path(what), made)
+    return made
+
+
+def _with_figures(made: Judgement, question: Question) -> Judgement:
+    """The judgement; `UserError` where none of the figures that were asked for can be made."""
+    if not made.figures:
+        raise UserError(
+            f"{' and '.join(question.metrics or ())} can't be made of {made.protocol.against}: it has too few "
+            "held-out images, or its network knows no classes"
+        )
     return made
 
 
