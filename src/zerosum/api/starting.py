@@ -171,7 +171,8 @@ def few_steps(training: Training) -> Iterator[str]:
     """What the user should know where the epochs of a small set are over before anything is learned."""
     plan, recipe = training.plan, training.recipe
     steps = 0 if plan.steps is None else plan.steps - plan.begins
-    if recipe.steps is None and recipe.minutes is None and 0 < steps < FEW_STEPS:
+    by_epochs = recipe.epochs is not None or any(stage.epochs is not None for stage in recipe.stages)
+    if by_epochs and recipe.steps is None and recipe.minutes is None and 0 < steps < FEW_STEPS:
         yield (
             f"{plan.count:,} images make {steps:,} steps in this recipe's epochs, which teach little: `--minutes 30`, "
             "or a multiple of its epochs by `--set pace=10` where it has stages, trains for longer"
