@@ -231,8 +231,8 @@ def test_what_is_no_idx_file_is_refused(data: bytes) -> None:
     [
         ("digts", "did you mean digits?"),
         ("fashion_mnist", "did you mean fashion-mnist?"),
-        ("zzz", "known: ages, captions, digits, domains, fashion-mnist, folder"),
-        ("", "known: ages, captions, digits"),
+        ("zzz", "known: ages, captions, celeba, digits, domains, fashion-mnist, folder"),
+        ("", "known: ages, captions, celeba, digits"),
         ("digits:3", "takes nothing after its name"),
         ("folder:", "folder:PATH"),
         ("folder", "folder:PATH"),
