@@ -122,7 +122,7 @@ class Block:
     def face(self) -> tuple[float, float, float]:
         """Width, height and depth in px; an image's depth is its channels."""
         if len(self.shape) == 3:
-            side = 14 + 10 * math.log2(max(self.shape[1], 1))
+            side = min(14 + 10 * math.log2(max(self.shape[1], 1)), 116)  # tokens may be more than any image's pixels
             return side, side, 4 + 2.2 * math.log2(max(self.shape[0], 1))
         return 14, min(14 + 7 * math.log2(max(math.prod(self.shape), 1)), 116), 4
 

@@ -20,7 +20,8 @@ RECIPE = Recipe(
         "does not silence the text.",
         "Nothing is mirrored, since captions may say left and right; `--set flip=true` where they don't.",
         "All stages shorter, and a plain CPU narrower: `--set pace=0.01 --set width=32 --set embedding=128 "
-        "--set units=64 --set condition=32 --set compressed=32 --set blocks=1`.",
+        "--set units=64 --set condition=32 --set compressed=32 --set blocks=1`. An average of G, `--set ema=0.998`, "
+        "has half an hour of digits read as asked 93 times of 100; without one it was 82.",
     ),
     data="captions:mnist",
     captions="required",
