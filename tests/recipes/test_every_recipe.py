@@ -17,7 +17,7 @@ from zerosum.recipes import names, recipe
 
 WIDTHS = {"sngan": 8, "sagan": 8, "biggan": 8, "transgan": 128, "r3gan": 16}  # the others can be as narrow as 4
 NARROW: dict[str, dict[str, Any]] = {
-    "transgan": {"G.first": 1, "G.later": 1, "G.last": 1, "D.depth": 1},
+    "transgan": {"G.first": 1, "G.later": 1, "G.last": 1, "D.depth": 1, "G.heads": 1, "D.heads": 1},
     "stylegan": {"depth": 2, "pace": 2e-7},
     "stylegan2": {"depth": 2},
     "progan": {"pace": 2e-6},
