@@ -177,8 +177,8 @@ def measure(row: Row, threads: int) -> dict[str, Any]:
     told, figures = judged(run, row, "last", threads)
     if row.early is not None:
         before = judged(run, row, f"{row.early}", threads)[1]
-        same = ("bicubic-", "real-")
-        figures |= {f"{name} at step {row.early}": x for name, x in before.items() if not name.startswith(same)}
+        own = {name: value for name, value in before.items() if not name.startswith("bicubic-")}
+        figures |= {f"{name} at step {row.early}": value for name, value in own.items()}
     if ":inverted" in row.task or ":colours" in row.task:
         figures |= {name: round(value, 4) for name, value in answers(run, row.task).items()}
     if ":thickness" in row.task:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from zerosum import __version__
 from zerosum.cli import main
-from zerosum.cli.app import app
+from zerosum.cli.app import _explain, app
 from zerosum.recipes import names, recipe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -320,3 +320,14 @@ def test_threads_sleep_soon_where_the_user_says_nothing(told: dict[str, str], ex
     code = "import os, sys, zerosum.cli; assert 'torch' not in sys.modules; print(os.environ.get('GOMP_SPINCOUNT'))"
     done = subprocess.run([sys.executable, "-c", code], env=kept | told, check=True, capture_output=True, text=True)
     assert done.stdout.strip() == expected
+
+
+def test_what_a_macs_gpu_cannot_do_is_a_line_with_the_way_round(capsys: pytest.CaptureFixture[str]) -> None:
+    torchs = "The operator 'aten::x' is not currently implemented for the MPS device. If you want it, set a variable"
+    assert _explain(NotImplementedError(torchs), debug=False) == 1
+    said = capsys.readouterr().err
+    assert "'aten::x' is not currently implemented for the MPS device: a Mac's GPU can't do all" in said
+    assert "use --device cpu" in said
+    assert said.count("\n") == 1
+    _explain(NotImplementedError("of ours"), debug=False)
+    assert "this should not happen" in capsys.readouterr().err

@@ -28,7 +28,7 @@ from zerosum.shell import typed
 from zerosum.spec import LENGTHS, Recipe
 from zerosum.types import PathLike
 
-FEW_STEPS = 500
+FEW_STEPS = 500  # of which no recipe learns much
 NAMED = 3  # files that a warning names
 
 

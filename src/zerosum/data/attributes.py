@@ -19,7 +19,7 @@ from zerosum.data.dataset import hold_out
 from zerosum.data.forms import Arranged, Form
 from zerosum.errors import UserError
 
-TABLE, PARTITION = "list_attr_celeba.txt", "list_eval_partition.txt"
+TABLES = TABLE, PARTITION = "list_attr_celeba.txt", "list_eval_partition.txt"
 CHOSEN = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")  # those of StarGAN's experiments
 COLOURS = {"Black_Hair", "Blond_Hair", "Brown_Hair", "Gray_Hair"}  # of several chosen ones a face has to have one
 FACES = "img_align_celeba"  # of the download's folders the one that is taken, where there are others
@@ -37,8 +37,8 @@ class Attributes:
     def arrange(self, names: Sequence[str], digests: Sequence[bytes]) -> Arranged:
         """A domain for each combination that there is; held out by the published split, else by content."""
         own = [PurePosixPath(name).stem for name in names]
-        within = [FACES in name.split("/") for name in names]
-        known = [row for row, name in enumerate(own) if name in self.domains and within[row] >= any(within)]
+        aligned = {row for row, name in enumerate(names) if FACES in name.split("/")}
+        known = [row for row, name in enumerate(own) if name in self.domains and (row in aligned or not aligned)]
         kept = [row for row in known if not self.parts or self.parts.get(own[row], VALIDATION) != VALIDATION]
         classes = tuple(sorted({self.domains[own[row]] for row in kept}))
         if len(classes) < 2:
@@ -90,8 +90,8 @@ def read_attributes(path: Path, chosen: Sequence[str]) -> Attributes:
 def _tables(path: Path) -> dict[str, str]:
     """The text of those that are there, by their names."""
     if path.is_dir():  # without a look into each of 200,000 faces
-        files = [(found, found.read_bytes()) for name in (TABLE, PARTITION) for found in path.rglob(name)]
-        return {found.name: data.decode("utf-8", "replace") for found, data in files}
-    inside = ((item.name.rpartition("/")[2], item) for item in archive.read_files(path))
-    tables = ((name, item) for name, item in inside if isinstance(item, File) and name in (TABLE, PARTITION))
-    return {name: item.data.decode("utf-8", "replace") for name, item in tables}
+        files = ((found.name, found.read_bytes()) for name in TABLES for found in path.rglob(name))
+    else:
+        items = (item for item in archive.read_files(path) if isinstance(item, File))
+        files = ((name, item.data) for item in items if (name := item.name.rpartition("/")[2]) in TABLES)
+    return {name: data.decode("utf-8", "replace") for name, data in files}

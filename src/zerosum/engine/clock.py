@@ -44,11 +44,10 @@ class Clock:
         self.began = self.logged = self.saved = time.monotonic()
         self.seconds_before = training.seconds
         self.began_step = training.step
-        self.apart = 0.0  # of this session, in the same
+        self.apart = self.logged_worked = 0.0  # time for grids, scores and checkpoints; work up to the last log
         self.leg, self.leg_begins = training.plan.leg(training.step + 1), (training.step, 0.0)
         self.logged_images = training.images
         self.saving = 0.0  # seconds that the last save took
-        self.elsewhere = 0.0  # since the last log: time for grids, scores and checkpoints
 
     @staticmethod
     def now() -> float:
@@ -61,7 +60,7 @@ class Clock:
 
     @property
     def worked(self) -> float:
-        """Of this session, without what was done beside training."""
+        """Seconds of this session, without what was done beside training."""
         return time.monotonic() - self.began - self.apart
 
     def signs(self, *, stop: int) -> Signs:
@@ -117,10 +116,10 @@ class Clock:
 
     def speed(self) -> float | None:
         """Images per second since the last log, without the time spent on pictures and checkpoints."""
-        now = time.monotonic()
-        spent = now - self.logged - self.elsewhere
-        speed = (self.training.images - self.logged_images) / spent if spent > 0 else None
-        self.logged, self.elsewhere, self.logged_images = now, 0.0, self.training.images
+        worked, images = self.worked, self.training.images
+        spent = worked - self.logged_worked
+        speed = (images - self.logged_images) / spent if spent > 0 else None
+        self.logged, self.logged_worked, self.logged_images = time.monotonic(), worked, images
         return speed
 
     @contextmanager
@@ -130,6 +129,4 @@ class Clock:
         try:
             yield
         finally:
-            spent = time.monotonic() - began
-            self.elsewhere += spent
-            self.apart += spent
+            self.apart += time.monotonic() - began

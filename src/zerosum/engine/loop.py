@@ -56,7 +56,7 @@ class Loop:
         self.training, self.folder, self.bus, self.habits = training, folder, bus, habits
         self.engine = training.engine
         self.signal: int | None = None  # that asked for a stop
-        self.foreseen = False  # whether it was said where the run will end
+        self.end_known = False  # and so looked at whether the stages fit in
         self.kept = training.step  # the step that `last` is of
         self.clock = Clock(training, habits.save_steps)
         self.bests = Bests(training, folder, self._emit, self._save)
@@ -256,10 +256,10 @@ class Loop:
 
     def _foresee(self) -> None:
         """Say once where the run will end before its last stage has begun."""
-        end, plan = self.clock.foreseen(), self.training.plan
-        if self.foreseen or end is None:
+        plan = self.training.plan
+        if self.end_known or (end := self.clock.foreseen()) is None:
             return
-        self.foreseen, last = True, plan.legs[-1]
+        self.end_known, last = True, plan.legs[-1]
         if self.engine.leads and last.number > 1 and end <= last.after:
             share = (end - plan.begins) / (last.after + last.steps - plan.begins)
             self.bus.warn(

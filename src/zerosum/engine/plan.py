@@ -145,14 +145,14 @@ class Plan:
 
     def grid_due(self, step: int) -> bool:
         recipe = self.leg(step).recipe
-        if step in recipe.grid_at or self._every(step, None, recipe.grid_steps):
+        if step in recipe.grid_at or (recipe.grid_steps is not None and step % recipe.grid_steps == 0):
             return True
         count = self._epochs(step, recipe.grid_epochs, GRID_STEPS)
         return count > 0 and count % (1 << max(0, (count // GRIDS).bit_length())) == 0
 
     def keep_due(self, step: int) -> bool:
         recipe = self.leg(step).recipe
-        return step in recipe.keep_at or self._every(step, recipe.keep_epochs, None)
+        return step in recipe.keep_at or self._epochs(step, recipe.keep_epochs) > 0
 
     def score_due(self, step: int, images: int) -> bool:
         """Whether `images`, those seen with this step, have just passed a multiple of the interval.
@@ -169,10 +169,6 @@ class Plan:
         recipe = self.leg(step).recipe
         interval = recipe.exam_images << max(0, (images // recipe.exam_images).bit_length() - 6)
         return images // interval > (images - recipe.batch) // interval
-
-    def _every(self, step: int, epochs: float | None, steps: int | None) -> bool:
-        """Whether a number of epochs ends with this step, or a number of steps."""
-        return self._epochs(step, epochs) > 0 or (steps is not None and step % steps == 0)
 
     def _epochs(self, step: int, epochs: float | None, least: int = 1) -> int:
         """How often a number of epochs, as many as make `least` steps, has ended in this leg with this step; else 0."""

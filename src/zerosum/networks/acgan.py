@@ -38,8 +38,8 @@ class AcganGenerator(nn.Module):
     def __init__(self, domain: Domain, *, z_dim: int = 100, width: int = 96) -> None:
         super().__init__()
         require_images(domain, "acgan-generator", tuple(GRIDS))
-        self.z_dim, self.classes = z_dim, require_classes(domain, "acgan-generator")
-        self.given = WithClass(z_dim, self.classes, learned=False)
+        self.z_dim = z_dim
+        self.given = WithClass(z_dim, require_classes(domain, "acgan-generator"), learned=False)
         size, (channels, *later) = GRIDS[domain.size], (max(1, int(width * times)) for times in MAPS[domain.size])
         layers: list[nn.Module] = [
             Linear(self.given.outputs, channels * size * size),

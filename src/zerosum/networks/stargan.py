@@ -50,9 +50,8 @@ class StarGanGenerator(nn.Module):
     def __init__(self, domain: Domain, *, width: int = 64, blocks: int = 6) -> None:
         super().__init__()
         require_images(domain, "stargan-generator", SIZES)
-        self.classes = require_classes(domain, "stargan-generator")
-        self.maps = ClassMaps(self.classes)
-        channels = require_source(domain, "stargan-generator") + self.classes
+        self.maps = ClassMaps(require_classes(domain, "stargan-generator"))
+        channels = require_source(domain, "stargan-generator") + self.maps.classes
         layers = normed(Conv2d(channels, width, 7, 1, 3, bias=False), width)
         for inputs in (width, 2 * width):
             layers += normed(Conv2d(inputs, 2 * inputs, 4, 2, 1, bias=False), 2 * inputs)

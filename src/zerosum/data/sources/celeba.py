@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from zerosum.data.attributes import CHOSEN, PARTITION, TABLE, read_attributes
+from zerosum.data.attributes import CHOSEN, TABLES, read_attributes
 from zerosum.data.convert import open_images
 from zerosum.data.dataset import Dataset
 from zerosum.data.sources import SOURCES, Request, Source
@@ -22,8 +22,7 @@ def open_celeba(request: Request) -> Dataset:
     path = path_of(replace(request, argument=argument))
     form = read_attributes(path, [name.strip() for name in told.split(",")] if told else CHOSEN).form()
     found = open_images(path, request.source, request.size, request.sizes, request.channels, form)
-    tables = (TABLE, PARTITION)
-    skipped = tuple(one for one in found.skipped if one.name.rpartition("/")[2] not in tables)
+    skipped = tuple(one for one in found.skipped if one.name.rpartition("/")[2] not in TABLES)
     return replace(found, skipped=skipped, empty_classes=())
 
 
