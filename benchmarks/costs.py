@@ -35,7 +35,7 @@ from sections import FOLDER, write_section
 from zerosum import recipes
 from zerosum.api.assemble import assemble, find_data, settle
 from zerosum.bench.race import environment
-from zerosum.engine.engine import Engine
+from zerosum.engine.engine import Device, Engine, Precision
 from zerosum.engine.plan import Plan
 from zerosum.engine.training import Training
 from zerosum.networks.paths import as_torch_does
@@ -88,22 +88,13 @@ def measured(name: str) -> bool:
 def measure(name: str, threads: int) -> dict[str, Any]:
     """Steps and passes a second of each turn, ours and torch's, all networks' parameters, and the memory in MiB."""
     torch.set_num_threads(threads)
-    told = recipes.recipe(name)
-    source, size = TASKS.get(name, ("mnist", 32 if 32 in told.sizes else told.size or (told.sizes or (28,))[0]))
-    changes: dict[str, Any] = {"size": size, "data": tasks.source(source)}
-    if told.game.kind == "growing":
-        changes |= {"growth": 99.0, "stages": [], "steps": 100_000}
-    if name in LATE:
-        changes |= {"stages": [], "steps": 100_000} | {
-            key: value for stage in told.stages for key, value in stage.changes.items()
-        }
-    told = told.override({key: value for key, value in changes.items() if key != "size" or told.kind == "images"})
+    told = full(name)
     training = begun(told)
     count = sum(value.numel() for weights in training.game.weights.values() for value in weights)
     if count > HEAVY and told.batch > FEW:
         told = told.override({"batch": FEW})
         training = begun(told)
-    period = math.lcm(*(int(getattr(told.game, key, 1)) for key in ("penalty_every", "path_every", "d_every")))
+    period = period_of(training)
     turns: dict[str, list[float]] = {"ours": [], "torch": []}
     passes: dict[str, list[float]] = {"ours": [], "torch": []}
     speed(lambda: training.take_step(observe=False), SECONDS, period)  # a warm-up, after which no more is held
@@ -117,7 +108,27 @@ def measure(name: str, threads: int) -> dict[str, Any]:
                 turns[kind].append(rate)
                 passes[kind].append(passed)
     found = {"turns": turns, "passes": passes, "memory": round(memory)}
-    return {"size": size, "batch": told.batch, "parameters": count, **found}
+    return {"size": told.size, "batch": told.batch, "parameters": count, **found}
+
+
+def full(name: str) -> Recipe:
+    """The recipe at its own width, with the data that it wants, and all that grows or joins it there."""
+    told = recipes.recipe(name)
+    source, size = TASKS.get(name, ("mnist", 32 if 32 in told.sizes else told.size or (told.sizes or (28,))[0]))
+    changes: dict[str, Any] = {"size": size, "data": tasks.source(source)}
+    if told.game.kind == "growing":
+        changes |= {"growth": 99.0, "stages": [], "steps": 100_000}
+    if name in LATE:
+        changes |= {"stages": [], "steps": 100_000} | {
+            key: value for stage in told.stages for key, value in stage.changes.items()
+        }
+    return told.override({key: value for key, value in changes.items() if key != "size" or told.kind == "images"})
+
+
+def period_of(training: Training) -> int:
+    """Rounds after which every kind of round was played as often as it comes."""
+    rules = training.game.rules
+    return math.lcm(*(int(getattr(rules, key, 1)) for key in ("penalty_every", "path_every", "d_every")))
 
 
 def passes_of(training: Training) -> Callable[[], None]:
@@ -154,10 +165,10 @@ def passes_of(training: Training) -> Callable[[], None]:
     return again
 
 
-def begun(told: Recipe) -> Training:
+def begun(told: Recipe, device: Device = "cpu", precision: Precision = "32-true") -> Training:
     data = find_data(told, None)
     told = settle(told, data)
-    return assemble(told, data, Engine("cpu"), Plan.of(told, len(data.train)))
+    return assemble(told, data, Engine(device, precision), Plan.of(told, len(data.train)))
 
 
 def speed(work: Callable[[], object], seconds: float, period: int = 1) -> float:

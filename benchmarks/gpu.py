@@ -3,6 +3,7 @@
     python benchmarks/gpu.py                  every race and the seeds of `quick`
     python benchmarks/gpu.py dcgan-lite       this race anew
     python benchmarks/gpu.py --quality        the seeds of `quick` anew, all at once
+    python benchmarks/gpu.py --costs          what steps of the larger recipes cost, in two precisions
     python benchmarks/gpu.py --table          only write the section
 
 Contestants take turns in processes of their own, seven each, with a warm-up that is not counted; each result is kept in
@@ -21,6 +22,7 @@ from typing import Any
 
 import torch
 
+import costs
 import quality
 import results
 from results import zerosum
@@ -29,6 +31,8 @@ from speed import table
 from time_to_quality import KEPT as ON_CPU
 from time_to_quality import cell
 from zerosum.bench import speed
+from zerosum.engine.engine import Precision
+from zerosum.engine.training import Training
 
 ROUNDS, SECONDS, THREADS = 7, 1.0, 3
 TARGETS: dict[str, float | None] = {
@@ -39,12 +43,28 @@ TARGETS: dict[str, float | None] = {
     "dcgan-smooth": None,
 }
 KEPT = FOLDER / "gpu.json"
+PRECISIONS: tuple[Precision, ...] = ("32-true", "bf16-mixed")
+STEPS = 48  # between two looks at the clock, for which the GPU is waited for
+LARGER = (
+    "sngan",
+    "sagan",
+    "biggan",
+    "progan",
+    "stylegan",
+    "stylegan2",
+    "r3gan",
+    "transgan",
+    "pix2pix",
+    "cyclegan",
+    "pix2pixhd",
+)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipes", nargs="*", help=", ".join(TARGETS))
     parser.add_argument("--quality", action="store_true")
+    parser.add_argument("--costs", action="store_true")
     parser.add_argument("--table", action="store_true")
     told = parser.parse_args()
     if unknown := sorted(set(told.recipes) - set(TARGETS)):
@@ -54,14 +74,18 @@ def main() -> None:
         write_section("gpu", about, section(about))
         return
     about |= {"machine": torch.cuda.get_device_name(), "torch": torch.__version__}
-    missing = [] if told.quality else [name for name in TARGETS if name not in about["races"]]
+    missing = [] if told.quality or told.costs else [name for name in TARGETS if name not in about["races"]]
     for name in told.recipes or missing:
         print(name, flush=True)
         found = speed.run_race(name, rounds=ROUNDS, seconds=SECONDS, threads=THREADS, device="cuda")
         about["races"][name] = found.to_dict()
         write_section("gpu", about, section(about))
         print(f"{found.times('plain'):.2f}", flush=True)
-    if told.quality or (not told.recipes and "quality" not in about):
+    for name in LARGER if told.costs else ():
+        about.setdefault("costs", {})[name] = cost(name)
+        print(name, about["costs"][name], flush=True)
+        write_section("gpu", about, section(about))
+    if told.quality or (not told.recipes and not told.costs and "quality" not in about):
         about["quality"] = seeds()
         print([one["fid"] for one in about["quality"]], flush=True)
     write_section("gpu", about, section(about))
@@ -89,6 +113,28 @@ def seeds() -> list[dict[str, Any]]:
             return list(pool.map(measure, range(len(steps))))
 
 
+def cost(name: str) -> dict[str, Any]:
+    """Images a second of steps at the recipe's own width, in turns, by precision; with the GPU's memory in MiB."""
+    told = costs.full(name)
+    found: dict[str, Any] = {"size": told.size, "batch": told.batch}
+    for precision in PRECISIONS:
+        torch.cuda.reset_peak_memory_stats()
+        training = costs.begun(told, "cuda", precision)
+        period = costs.period_of(training)
+
+        def steps(training: Training = training, period: int = period) -> None:
+            for _ in range(max(period, STEPS // period * period)):
+                training.take_step(observe=False)
+            torch.cuda.synchronize()
+
+        steps()
+        rates = [told.batch * max(period, STEPS // period * period) * costs.speed(steps, SECONDS) for _ in range(3)]
+        found[precision] = {"rates": rates, "memory": round(torch.cuda.max_memory_allocated() / 2**20)}
+        del training, steps
+        torch.cuda.empty_cache()
+    return found
+
+
 def section(about: dict[str, Any]) -> list[str]:
     """The section of docs/benchmarks.md."""
     lines = [
@@ -108,6 +154,19 @@ def section(about: dict[str, Any]) -> list[str]:
             f"Quality: `quick` after {found[0]['images']:,} images of MNIST: Frechet distance {cell(here)} on the GPU "
             f"and {cell(there)} on two cores of a CPU (mean, standard deviation and number of seeds).",
         ]
+    if found := about.get("costs"):
+        lines += [
+            "",
+            "Steps of the larger recipes at their own width on the same GPU, images a second (slowest and fastest of "
+            "three turns) and the GPU's memory: float32 with TF32, and `--precision bf16-mixed`. On MNIST at 32 "
+            "pixels where the recipe can, else on CamVid and flowers.",
+            "",
+            "| recipe | pixels | batch | float32 | MiB | bf16-mixed | MiB |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        for name, row in found.items():
+            cells = [f"{costs.said(row[kind]['rates'])} | {row[kind]['memory']:,}" for kind in PRECISIONS]
+            lines.append(f"| `{name}` | {row['size']} | {row['batch']} | {' | '.join(cells)} |")
     return lines
 
 
