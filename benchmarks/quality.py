@@ -60,7 +60,7 @@ FACES = {
     "stylegan2": "--size 64 --set width=16 --set depth=2 --lr 2e-3 --set r1=0.1",
     "r3gan": "--size 64 --set width=16 --batch 16 --lr 1e-3 --set pace=0.004 --set r1=0.5 --set r2=0.5 "
     "--set penalty_every=8 --set G.betas=[0,0.99] --set D.betas=[0,0.99] --set ema=0.998",
-    "acgan": "--size 64 --set G.width=48 --set dropout=0.25 --batch 32 --lr 3e-4 --set ema=0.998",
+    "acgan": "--size 64 --set G.width=32 --set D.width=8 --set dropout=0.25 --batch 32 --lr 5e-4 --set ema=0.998",
 }
 
 

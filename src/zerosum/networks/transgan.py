@@ -68,7 +68,7 @@ class Attention(nn.Module):
         """Every token of a window looks at every other one."""
         count, tokens, width = x.shape
         q, k, v = self.qkv(x).view(count, tokens, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
-        scores = q @ k.transpose(2, 3) / math.sqrt(q.shape[3]) + self.bias[:, self.places]
+        scores = q / math.sqrt(q.shape[3]) @ k.transpose(2, 3) + self.bias[:, self.places]
         # Written out: torch's fused attention can't be differentiated twice, as a gradient penalty needs it.
         mixed: Tensor = self.out((scores.softmax(3) @ v).transpose(1, 2).reshape(x.shape))
         return mixed
