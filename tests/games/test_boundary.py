@@ -97,6 +97,17 @@ def test_the_papers_networks_at_64_pixels() -> None:
     assert counts == {"G": decoder, "D": encoder + decoder}
 
 
+def test_an_autoencoder_that_says_black_of_digits_learns_on() -> None:
+    """Behind a tanh it would not: its error would stand at that of black, and G would draw nothing else."""
+    x = torch.from_numpy(open_dataset("digits", size=28).train.samples[:8]).permute(0, 3, 1, 2).float() / 127.5 - 1
+    D = build(recipe("began").players["D"], Domain(shape=(1, 28, 28)))
+    last = [layer for layer in D.decoder.modules() if isinstance(layer, torch.nn.Conv2d)][-1]
+    with torch.no_grad():
+        last.bias.fill_(-20)
+    D(x).mean().backward()
+    assert last.bias.grad == pytest.approx(torch.ones(1))  # each pixel is below its image
+
+
 def test_another_loss_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="wasserstein"):
         zerosum.train("began", "digits", steps=1, out=tmp_path / "x", settings={**SMALL, "loss": "hinge"})

@@ -1,7 +1,8 @@
 """BEGAN's networks (Berthelot et al. 2017, arXiv 1703.10717, section 3.6): D is an autoencoder, G as its decoder.
 
 3x3 convolutions with ELUs, two at each size; the encoder's channels grow linearly with each halving, the decoder keeps
-`width` and doubles to the nearest neighbour. D's logit is how well it gives an image back: minus its mean L1 error.
+`width` and doubles to the nearest neighbour, and ends in a plain convolution: behind a tanh, D would learn nothing from
+an L1 error once it says "black" of digits. D's logit is how well it gives an image back: minus its mean L1 error.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from torch.nn import functional as F
 
 from zerosum.networks import NETWORKS
 from zerosum.networks.convolution import Conv2d
-from zerosum.networks.layers import Flatten, Unflatten, output_activation, require_images
+from zerosum.networks.layers import Flatten, Unflatten, require_images
 from zerosum.networks.product import Linear
 from zerosum.types import Domain
 
@@ -35,7 +36,7 @@ class Decoder(nn.Module):
         while size < domain.size:
             layers += [nn.UpsamplingNearest2d(scale_factor=2), *_convolutions(width, width)]
             size *= 2
-        self.layers = nn.Sequential(*layers, Conv2d(width, domain.channels, 3, 1, 1), output_activation(domain))
+        self.layers = nn.Sequential(*layers, Conv2d(width, domain.channels, 3, 1, 1))
 
     def forward(self, h: Tensor) -> Tensor:
         images: Tensor = self.layers(h)
@@ -62,17 +63,19 @@ class Encoder(nn.Module):
 
 @NETWORKS.register("began-generator")
 class BeganGenerator(nn.Module):
-    """z (N, z_dim), brought to [-1, 1] where the paper draws it uniformly, to images."""
+    """z (N, z_dim), brought to [-1, 1] where the paper draws it uniformly, to images; clipped to the range in use."""
+
+    linear_end = True
 
     def __init__(self, domain: Domain, *, z_dim: int = 64, width: int = 64) -> None:
         super().__init__()
         require_images(domain, "began-generator", tuple(GRIDS))
-        self.z_dim = z_dim
+        self.z_dim, self.value_range = z_dim, domain.value_range
         self.decoder = Decoder(domain, z_dim, width)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         images: Tensor = self.decoder(torch.erf(z / 2**0.5))
-        return images
+        return images if self.training else images.clamp(*self.value_range)
 
 
 @NETWORKS.register("began-discriminator")
