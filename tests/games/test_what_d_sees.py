@@ -120,6 +120,15 @@ def test_points_and_unknown_operations_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "x").exists()
 
 
+def test_a_penalty_between_a_real_and_a_fake_image_is_between_two_of_one_class() -> None:
+    run, labels = training("wgan-gp", classes="optional", n_critic=1), []
+    run.game.networks["D"].register_forward_pre_hook(lambda D, given: labels.append(given[1]))
+    run.take_step(observe=False)
+    real, fake, between, _ = labels  # and that of G's turn
+    assert torch.equal(real, fake)
+    assert torch.equal(real, between)
+
+
 def test_dragans_penalty_is_taken_around_real_images(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every image that the penalty asks D about is a real one plus noise, never a mixture with a fake."""
     run = training("dragan")

@@ -145,6 +145,10 @@ def test_orthogonality_counts_products_of_different_rows_only() -> None:
     assert orthogonality([weight, torch.ones(5)]).item() == 242
     assert orthogonality([weight.view(2, 1, 1, 2), weight]).item() == 484
     assert orthogonality([torch.eye(3) * 7]).item() == 0
+    many = torch.linspace(-1, 2, 21, dtype=torch.float64).view(7, 3)  # many short rows, by their columns
+    products = many @ many.t()
+    expected = (products - torch.diag(products.diagonal())).square().sum()
+    torch.testing.assert_close(orthogonality([many]), expected)
     orthogonality([weight]).backward()
     assert weight.grad is not None
     assert weight.grad.tolist() == [[4 * 11 * 3.0, 4 * 11 * 4.0], [4 * 11 * 1.0, 4 * 11 * 2.0]]

@@ -182,6 +182,14 @@ def test_sngan_at_32_pixels_has_the_tables_of_the_paper() -> None:
     assert maps == [(128, 32, 32)] * 2 + [(128, 16, 16)] * 2 + [(128, 8, 8)] * 4
 
 
+def test_sngan_at_48_pixels_widens_in_the_second_convolution_of_a_block() -> None:
+    """Table 5, STL-10: D of 64 to 1024; a block's hidden channels are those that it is given, but in the first."""
+    told = recipe("sngan").players["D"]
+    kernels = [layer for layer in describe_player(told, Domain(shape=(3, 48, 48))) if layer.kernel == 3]
+    widths = [64, 64, 128, 128, 256, 256, 512, 512, 1024]
+    assert [layer.output[0] for layer in kernels] == [64, *widths]
+
+
 def test_sagan_attends_at_32_of_128_pixels_in_both_networks() -> None:
     domain, told = Domain(shape=(3, 128, 128), classes=10), recipe("sagan")
     for name, channels in (("G", 256), ("D", 128)):

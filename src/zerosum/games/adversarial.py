@@ -205,11 +205,10 @@ class Table:
         return Batch(*self.draws.real(count))
 
     def draw_fakes(self, count: int) -> Batch:
-        """Fresh fakes; of the real batch's classes where a loss compares pairs, since a pair is of one class."""
-        if self.loss.needs_real and self.real is not None and count == self.dealt:
-            labels = self.real.y
-        else:
-            labels = self.draws.labels(count)
+        """Fresh fakes; of the real batch's classes where a loss or penalty pairs both, since a pair is of one class."""
+        pairs = self.loss.needs_real or (self.rules.gp and self.rules.gp_at == "between")
+        beside = pairs and self.real is not None and count == self.dealt
+        labels = self.real.y if beside and self.real is not None else self.draws.labels(count)
         self.z = self.draws.noise(count), labels
         return Batch(self.G(*self.z), labels)
 

@@ -61,20 +61,24 @@ def orthogonality(weights: Iterable[Tensor]) -> Tensor:
     """The sum over the matrices of |W W^T * (1 - I)|^2, a scalar: how far from orthogonal their rows are.
 
     BigGAN's regularization (Brock et al. 2018, arXiv 1809.11096, Eq. 3), which leaves the rows' lengths alone; kernels
-    are matrices with a row for each output. Vectors are left out.
+    are matrices with a row for each output. Vectors are left out. Of many short rows the squared products of all rows
+    are those of all columns, so that no matrix is larger than the weights.
     """
     parts = []
     for weight in weights:
         if weight.dim() > 1:
             rows = weight.flatten(1)
-            products = rows @ rows.t()
-            parts.append((products - torch.diag(products.diagonal())).square().sum())
+            if len(rows) > 2 * rows.shape[1]:
+                parts.append((rows.t() @ rows).square().sum() - rows.square().sum(1).square().sum())
+            else:
+                products = rows @ rows.t()
+                parts.append((products - torch.diag(products.diagonal())).square().sum())
     return torch.stack(parts).sum() if parts else torch.zeros(())
 
 
 def perturbed(x: Tensor) -> Tensor:
     """x (N, …) plus noise of up to half the standard deviation of all of it: the other end of DRAGAN's penalty.
 
-    Kodali et al. 2017, arXiv 1705.07215, Algorithm 1 and its code: the noise is uniform, and never negative.
+    Kodali et al. 2017, arXiv 1705.07215, as in the authors' code, where the noise is uniform and never negative.
     """
     return x + 0.5 * x.std(correction=0) * torch.rand_like(x)

@@ -1,8 +1,8 @@
 """The original GAN (Goodfellow et al. 2014, arXiv 1406.2661): for images its MLPs, for points smaller ones.
 
 For images G is of rectifiers with a sigmoid, D of maxout with dropout; the paper gives no widths, and
-those here are of the code that its authors published, as is the initialisation, without which D
-soon wins. For 2-D points both have two hidden ReLU layers, as toy experiments do (1611.02163,
+those here are of the code that its authors published, as is the initialisation (but that of G's last
+biases), without which D soon wins. For 2-D points both have two hidden ReLU layers, as toy experiments do (1611.02163,
 1705.07761), and z has two dimensions too (1712.04086): with 100 all points end on one mode of the ring.
 """
 

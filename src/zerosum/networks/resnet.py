@@ -104,13 +104,17 @@ class DownBlock(nn.Module):
     """(N, inputs, H, H) to (N, outputs, H / 2, H / 2) or the same H: ReLU, 3x3, ReLU, 3x3, mean pooling.
 
     `first`: the block that sees the image, which goes without the first ReLU and pools before its 1x1 convolution.
+    `wide`: channels change in the first 3x3, as in SAGAN and BigGAN, and in `first`; else in the second, as in SNGAN.
     """
 
-    def __init__(self, inputs: int, outputs: int, wrap: Wrap, *, halves: bool, first: bool = False) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, wrap: Wrap, *, halves: bool, first: bool = False, wide: bool = True
+    ) -> None:
         super().__init__()
         self.halves, self.first = halves, first
-        self.conv1 = conv(inputs, outputs, 3, wrap, gain=math.sqrt(2))
-        self.conv2 = conv(outputs, outputs, 3, wrap, gain=math.sqrt(2))
+        between = outputs if wide or first else inputs
+        self.conv1 = conv(inputs, between, 3, wrap, gain=math.sqrt(2))
+        self.conv2 = conv(between, outputs, 3, wrap, gain=math.sqrt(2))
         self.skip = conv(inputs, outputs, 1, wrap) if halves or inputs != outputs else None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -219,6 +223,7 @@ class ResnetDiscriminator(nn.Module):
         name: str,
         shapes: Mapping[int, Shape] = SHAPES,
         conditioning: str = "projection",
+        wide: bool = True,
     ) -> None:
         super().__init__()
         require_images(domain, name, tuple(shapes))
@@ -229,7 +234,7 @@ class ResnetDiscriminator(nn.Module):
         blocks: list[nn.Module] = []
         for index, times in enumerate(shape.down):
             halves = index < shape.halves
-            blocks.append(DownBlock(channels, times * width, spectral_norm, halves=halves, first=index == 0))
+            blocks.append(DownBlock(channels, times * width, spectral_norm, halves=halves, first=index == 0, wide=wide))
             channels, size = times * width, size // 2 if halves else size
             if attention and halves and size == shape.attended:
                 blocks.append(SelfAttention(channels, spectral_norm))

@@ -32,4 +32,6 @@ class SnganDiscriminator(ResnetDiscriminator):
     """Images, y (N,) to logits (N,); `width` 64 gives 128 channels at 32 pixels."""
 
     def __init__(self, domain: Domain, *, width: int = 64, conditioning: str = "projection") -> None:
-        super().__init__(domain, width=width, attention=False, name="sngan-discriminator", conditioning=conditioning)
+        super().__init__(
+            domain, width=width, attention=False, name="sngan-discriminator", conditioning=conditioning, wide=False
+        )

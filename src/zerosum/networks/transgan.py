@@ -1,13 +1,14 @@
 """TransGAN: two transformers and no convolution (Jiang, Chang and Wang 2021, arXiv 2102.07074).
 
 G maps z to 8x8 tokens of `width` numbers, and through stages of encoder blocks with a pixel shuffle between two, which
-doubles the side and leaves a quarter of the numbers; each pixel of the last stage is mapped to its colours. D sees the
-image as 8x8 patches behind a [cls] token. Positions are learned, absolute where tokens enter and relative as a bias of
-every attention. Layer norm and a D of one scale are the paper's first version's; its later ones divide tokens by their
-mean square, and show D patches of several sizes. Beyond 32x32 tokens attention stays within windows of 16x16 (the
-paper's grid self-attention), so that its memory grows with the pixels and not their square. 28 pixels begin at 7x7, 48
-at 12x12. From 128 pixels on the doublings up to 32x32 are bicubic and leave all numbers, as the authors have it at 256.
-D's patches are of 8x8 pixels at most, so there are more of them beyond 64 pixels.
+doubles the side and leaves a quarter of the numbers; each pixel of the last stage is mapped to its colours by a plain
+linear map, whose values are clipped to the range in use. D sees the image as 8x8 patches behind a [cls] token.
+Positions are learned, absolute where tokens enter and relative as a bias of every attention. Layer norm and a D of one
+scale are the paper's first version's; its later ones divide tokens by their mean square, and show D patches of several
+sizes. Beyond 32x32 tokens attention stays within windows of 16x16 (the paper's grid self-attention), so that its memory
+grows with the pixels and not their square. 28 pixels begin at 7x7, 48 at 12x12. From 128 pixels on the doublings up to
+32x32 are bicubic and leave all numbers, as the authors have it at 256. D's patches are of 8x8 pixels at most, so there
+are more of them beyond 64 pixels.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from torch.nn import functional as F
 
 from zerosum.errors import UserError
 from zerosum.networks import NETWORKS
-from zerosum.networks.layers import output_activation, require_images
+from zerosum.networks.layers import require_images
 from zerosum.networks.product import Linear
 from zerosum.types import Domain
 
@@ -126,6 +127,8 @@ def enlarged(x: Tensor, side: int) -> Tensor:
 class TransganGenerator(nn.Module):
     """z (N, z_dim) to images; `first`, `later` and `last`: blocks of the first stage, those between, and the last."""
 
+    linear_end = True
+
     def __init__(
         self,
         domain: Domain,
@@ -149,7 +152,7 @@ class TransganGenerator(nn.Module):
             )
         if width % heads:
             raise UserError(f"width is {width}; expected a multiple of the {heads} heads")
-        self.z_dim, self.first = z_dim, (side * side, width)
+        self.z_dim, self.first, self.value_range = z_dim, (side * side, width), domain.value_range
         self.start = Linear(z_dim, side * side * width)
         self.stages = nn.ModuleList()
         for stage in range(stages):
@@ -157,7 +160,6 @@ class TransganGenerator(nn.Module):
             own = width // 4 ** max(0, stage - self.kept)
             self.stages.append(Stage(own, math.gcd(heads, own), side << stage, depth))  # narrow ones have fewer heads
         self.end = Linear(own, domain.channels)
-        self.activation = output_activation(domain)
         transformer_init(self)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
@@ -168,8 +170,8 @@ class TransganGenerator(nn.Module):
                 x = double(x, math.isqrt(x.shape[1]))
             x = stage(x)
         side = math.isqrt(x.shape[1])
-        images: Tensor = self.activation(self.end(x).transpose(1, 2).reshape(len(x), -1, side, side))
-        return images
+        images: Tensor = self.end(x).transpose(1, 2).reshape(len(x), -1, side, side)
+        return images if self.training else images.clamp(*self.value_range)
 
 
 @NETWORKS.register("transgan-discriminator")

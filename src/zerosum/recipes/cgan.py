@@ -12,6 +12,8 @@ RECIPE = Recipe(
         "every hidden layer; chosen: 0.2 on D's image, as in the code of 1406.2661.",
         "SGD with the paper's first rate, 0.1, and first momentum, 0.5. In the paper the rate then falls by 1.00004 at "
         "each update and momentum grows to 0.7; here both stay.",
+        "D's loss is the sum over real and fake images, as the paper writes it; the code of 1406.2661 takes their "
+        "mean, `--set d_scale=0.5`.",
         "Chosen: z from a normal distribution instead of a uniform one; 100 epochs.",
         "`sample --class K` draws one class.",
     ),

@@ -9,9 +9,10 @@ RECIPE = Recipe(
     source="Kodali et al. 2017, arXiv 1705.07215, Algorithm 1",
     notes=(
         "The penalty is taken between a real image and itself with uniform noise of up to half the deviation of the "
-        "batch, lambda 10, one turn of D for one of G.",
+        "batch, as in the authors' code (the paper's noise is Gaussian), lambda 10, one turn of D for one of G; Adam "
+        "1e-4 with (0.5, 0.9) and batch 64 as there.",
         "The paper tries DCGAN among its architectures; here without batch norm in D, since the penalty is a sample's "
-        "own. Chosen: Adam 1e-4 with (0.5, 0.9), batch 64, 20,000 steps.",
+        "own. Chosen: 20,000 steps.",
     ),
     data="mnist",
     sizes=(28, 32, 64),

@@ -13,8 +13,8 @@ RECIPE = Recipe(
         "For images the networks are those of the code that the authors published: rectifiers in G, maxout and "
         "dropout in D, batch 100. For points (`--data ring`, `--data grid`): z of two dimensions and two hidden "
         "layers of 128 in both players.",
-        "Chosen: Adam with beta1 0.5, 2e-4 for G and 1e-4 for D, instead of SGD with growing momentum; z from a "
-        "normal distribution instead of a uniform one; the length.",
+        "Chosen: Adam with beta1 0.5, 2e-4 for G and 1e-4 for D, instead of SGD with growing momentum; the "
+        "length. G begins at grey, where that code begins at each pixel's mean.",
     ),
     data="mnist",
     kind="any",

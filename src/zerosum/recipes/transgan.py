@@ -12,6 +12,8 @@ RECIPE = Recipe(
         "four), batches of 128 for G and 64 for D, an average of G of 0.9999, DiffAugment's three augmentations, "
         "relative positions in every attention.",
         "Widths and depths are those of its small model, 384 numbers and 5, 2 and 2 blocks; D has 7 of 384.",
+        "Without two more terms of the authors' script: 1e-3 times D's squared mean (`--set drift=1e-3` is near it) "
+        "and gradients clipped at a norm of 5.",
         "Layer norm and one D, as in the paper's first version; its later ones have another norm and a D of several "
         "scales.",
         "Chosen: 100,000 steps. A plain CPU wants `--set width=64 --set D.depth=3 --batch 32`; at 64 and 256 pixels a "
