@@ -79,7 +79,7 @@ def test_every_term_of_g_is_weighed_as_the_paper_says() -> None:
     assert g["G/content"] == pytest.approx(3e-3 * 6)
     # Columns differ by 3 and 1 from their mirror images; of a slope the Laplacian is nothing.
     assert g["G/symmetry"] == pytest.approx(0.3 * 2)
-    assert g["G/tv"] == pytest.approx(1e-4 * (12 * 4 + 12 * 1))
+    assert g["G/tv"] == pytest.approx(1e-4 * (4 + 1))  # rows differ by 4, columns by 1
     assert g["G/identity"] == pytest.approx(1e-3 * (3 + math.log1p(math.exp(-3))))  # named 0 by 3, and it is 1
     assert g["G/adv"] == pytest.approx(1e-3 * 0.5 * (10.5 - 1) ** 2)
 
@@ -99,4 +99,4 @@ def test_a_symmetric_face_has_no_asymmetry_and_a_spot_has_a_laplacian() -> None:
     spot = torch.zeros(1, 1, 5, 5)
     spot[0, 0, 2, 2] = 1
     assert laplacian(spot)[0, 0].tolist() == [[0, -0.25, 0], [-0.25, 1, -0.25], [0, -0.25, 0]]
-    assert variation(spot.repeat(3, 1, 1, 1)).item() == pytest.approx(4)
+    assert variation(spot.repeat(3, 1, 1, 1)).item() == pytest.approx(4 / 20)  # of 20 pairs each way

@@ -169,7 +169,7 @@ def test_a_judge_of_several_scales_has_a_word_at_each_and_its_layers_are_matched
     fake = sum(logit**2 for logit in (2, 4, 3, 5)) / 2 / 2
     assert updates[0][1]["D/adv"].item() == pytest.approx(0.5 * (real + fake))
     assert updates[1][1]["G/adv"].item() == pytest.approx(sum((logit - 1) ** 2 for logit in (2, 4, 3, 5)) / 2 / 2)
-    assert updates[1][1]["G/matching"].item() == pytest.approx(10 * (2 + 3 + 4 + 5) / 2)  # gaps of 1, times 2 to 5
+    assert updates[1][1]["G/matching"].item() == pytest.approx(10 * (4 * 2.5 + 4 * 4.5) / 2)  # gaps of 1, times 2 to 5
     assert seen["d_fake_after"].item() == pytest.approx(3.0)  # of the finest scale
     with pytest.raises(UserError, match="this D does not show them"):
         Paired({"G": Times(2.0), "D": Judge(1.0)}, PairedRules(matching=1.0))

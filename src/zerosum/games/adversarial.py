@@ -251,7 +251,7 @@ class Table:
         rules = self.rules
         if rules.ada_target:
             right = (real_logits > self.loss.threshold(real_logits, fake_logits, rules)).float().mean()
-            self.game.adaptive.see(right, self.batch, rules.ada_target, rules.ada_images)
+            self.game.adaptive.see(right, self.d_batch, rules.ada_target, rules.ada_images)
 
     def fakes_for_d(self, shares: bool, count: int) -> Batch:
         if shares and self.fake is not None:

@@ -85,6 +85,5 @@ def laplacian(x: Tensor) -> Tensor:
 
 
 def variation(x: Tensor) -> Tensor:
-    """The sum over an image of the absolute differences of neighbours, the mean over images (Eq. 8)."""
-    down, across = (x[..., 1:, :] - x[..., :-1, :]).abs(), (x[..., 1:] - x[..., :-1]).abs()
-    return (down.sum() + across.sum()) / len(x)
+    """The mean absolute difference of neighbours, of those below and of those beside each other (Eq. 8)."""
+    return (x[..., 1:, :] - x[..., :-1, :]).abs().mean() + (x[..., 1:] - x[..., :-1]).abs().mean()

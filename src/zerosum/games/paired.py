@@ -123,9 +123,10 @@ class Paired(Game):
         ]
         terms["G/adv"] = rules.adversarial * torch.stack(losses).sum()
         if rules.matching and wanted:
-            # Every layer but the last, and the mean of the scales: 1711.11585, Eq. 4, as its authors weigh them.
+            # Every layer but the last, and the mean of the scales: 1711.11585, Eq. 4, as its authors weigh them, by the
+            # number of layers: four of them count as they are.
             gaps = [
-                (one - other).abs().mean() / len(found)
+                (one - other).abs().mean() * 4 / (len(layers) - 1) / len(found)
                 for layers, real_layers in zip(found, wanted, strict=True)
                 for one, other in zip(layers[:-1], real_layers[:-1], strict=True)
             ]

@@ -228,7 +228,7 @@ class FrontalRules(PairedRules):
     l1: NonNegative = 1.0  # of the image, of smaller ones and of its patches
     content: NonNegative = 3e-3  # of the mean absolute difference between a feature network's maps
     symmetry: NonNegative = 0.3  # of the difference of the image's halves, and of those of its Laplacian
-    tv: NonNegative = 1e-4  # of the absolute differences of neighbours, summed over the image
+    tv: NonNegative = 1e-4  # of the mean absolute difference of neighbours
     identity: NonNegative = 1e-3  # of the identity's cross-entropy
 
 

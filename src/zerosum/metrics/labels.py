@@ -1,7 +1,8 @@
 """Label maps as colours: how many pixels have the right class, by the nearest colour of a palette.
 
 Accuracies as in pix2pix's evaluation of photo to labels (arXiv 1611.07004, section 4.1): over all pixels, the mean over
-classes, and the mean intersection over union. Classes that no real image has count nowhere.
+classes, and the mean intersection over union. Every pixel counts: void is a class, and a mixture at a border is of the
+nearest colour. Classes that no real image has count nowhere.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """PG2's networks: a coarse person in the target pose, what is to be added to it, and a judge (arXiv 1705.09368).
 
 As in section 3 and 4.2: a U-Net of residual blocks of two 3x3 convolutions and ReLU; the maps grow by `width` with each
-block, and between two blocks they are halved by a convolution of stride 2 on the way down and doubled on the way up.
-G1 has a fully connected bottleneck, through which distant parts of the body speak with each other, and takes the pose;
-G2 has none, takes the image and the coarse result, and makes a map of differences. As many blocks as lead down to eight
-pixels: six for 256, as in the paper. D is DCGAN's, on an image beside the one that is given.
+block, and between two blocks they are halved by a convolution of stride 2 on the way down and doubled on the way up. G1
+has a fully connected bottleneck, through which distant parts of the body speak with each other, and takes the pose; G2
+has none, takes the image and the coarse result, and makes a map of differences. G1 has as many blocks as lead down to
+eight pixels: six for 256, as in the paper; G2 two fewer, as in the authors' code, and at least two. D is DCGAN's, on an
+image beside the one that is given.
 """
 
 from __future__ import annotations
@@ -37,11 +38,13 @@ class Block(Residual):
 
 
 class PoseUNet(nn.Module):
-    """(N, inputs, S, S) to (N, outputs, S, S), linear; z_dim: numbers in the bottleneck, 0 for none."""
+    """(N, inputs, S, S) to (N, outputs, S, S), linear, by `count` blocks each way.
 
-    def __init__(self, inputs: int, outputs: int, size: int, width: int, z_dim: int) -> None:
+    z_dim: numbers in the bottleneck, to which the blocks must lead; 0 for none.
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, count: int, width: int, z_dim: int = 0) -> None:
         super().__init__()
-        count = (size // INNERMOST).bit_length()
         wide = [width * (level + 1) for level in range(count)]
         self.begins = nn.Sequential(Conv2d(inputs, width, 3, 1, 1), nn.ReLU())
         self.down = nn.ModuleList([Block(maps) for maps in wide])
@@ -93,8 +96,9 @@ class Pg2Generator(nn.Module):
         if maps < domain.channels + 2:
             raise UserError("pg2-generator is given a pose beside the image: name --data poses:PATH")
         self.channels, (self.low, self.high) = domain.channels, domain.value_range
-        self.coarse = PoseUNet(maps - 1, domain.channels, domain.size, width, z_dim)
-        self.fine = PoseUNet(2 * domain.channels, domain.channels, domain.size, width, 0)
+        count = (domain.size // INNERMOST).bit_length()
+        self.coarse = PoseUNet(maps - 1, domain.channels, count=count, width=width, z_dim=z_dim)
+        self.fine = PoseUNet(2 * domain.channels, domain.channels, count=max(2, count - 2), width=width)
         self.register_buffer("refined", torch.zeros(()))  # 1 from when the fine network learns
         self._refines = False
 

@@ -1,9 +1,9 @@
 """StarGAN's networks: one translator into every domain, and a judge that names domains (arXiv 1711.09020, section 7.2).
 
 G sees the image beside a map for each domain, all ones for the one that is asked for: two halvings, residual blocks and
-two doublings, with instance norms that are scaled and shifted. D halves down to two pixels with LeakyReLU 0.01 and no
-norm, and ends in a map of logits and a logit for each domain. Convolutions start as torch starts them, as the authors'
-do.
+two doublings, with instance norms that are scaled and shifted. D halves down to two pixels, by six convolutions at
+most, with LeakyReLU 0.01 and no norm, and ends in a map of logits and a logit for each domain. Convolutions start as
+torch starts them, as the authors' do.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from zerosum.networks.layers import (
 from zerosum.types import Domain
 
 SIZES = (28, 32, 64, 128, 256)
+HALVINGS = 6  # of D, at most
 
 
 def normed(layer: nn.Module, channels: int) -> list[nn.Module]:
@@ -76,7 +77,7 @@ class StarGanDiscriminator(nn.Module):
         classes = require_classes(domain, "stargan-discriminator")
         side, inputs, outputs = domain.size, domain.channels, width
         layers: list[nn.Module] = []
-        while side > 3:
+        while side > 3 and len(layers) < 2 * HALVINGS:
             layers += [Conv2d(inputs, outputs, 4, 2, 1), nn.LeakyReLU(0.01)]
             side, inputs, outputs = side // 2, outputs, 2 * outputs
         if not layers:

@@ -115,7 +115,9 @@ class Decoder(nn.Module):
 
     def __init__(self, domain: Domain, maps: Sequence[int], numbers: int, width: int) -> None:
         super().__init__()
-        self.begins = nn.Sequential(Linear(numbers, width * INNERMOST**2), Unflatten(1, (width, INNERMOST, INNERMOST)))
+        self.begins = nn.Sequential(
+            Linear(numbers, width * INNERMOST**2), nn.ReLU(), Unflatten(1, (width, INNERMOST, INNERMOST))
+        )
         factors = (domain.size // 4 // INNERMOST, 2, 2)
         thin = [width, *(max(width >> level, 1) for level in (1, 2, 3))]
         self.spread = nn.ModuleList([deconv(thin[k], thin[k + 1], factors[k]) for k in range(3)])
@@ -204,8 +206,11 @@ class TpGanGenerator(nn.Module):
             pathway(patch_at(face, middle, *sides))
             for pathway, middle, sides in zip(self.local, self.middles(x), self.sides, strict=True)
         ]
-        put = [
-            [F.pad(one, (left, size - left - one.shape[3], top, size - top - one.shape[2])) for one in pair]
+        put = [  # where a patch is not, maps are 0 and pictures black, so that the largest is that of a patch
+            [
+                F.pad(one, (left, size - left - one.shape[3], top, size - top - one.shape[2]), value=nothing)
+                for one, nothing in zip(pair, (0.0, self.low), strict=True)
+            ]
             for pair, (top, left) in zip(made, self.corners, strict=True)
         ]
         features, pictures = (torch.stack(layers).amax(0) for layers in zip(*put, strict=True))

@@ -11,6 +11,8 @@ RECIPE = Recipe(
         "The paper's numbers: 64 pixels, batch 200, Adam 2e-4 with (0.5, 0.999), weight decay 1e-4, cross-entropy, the "
         "squared distance of the two-way trip with weight 1, no pool and no identity term.",
         "Images lie in [0, 1] and G ends with a sigmoid, as in the authors' code; D's loss is halved there.",
+        "The authors' code differs from the paper: it weighs the trip ten times as much as D's word (`--set "
+        "cycle=10`), adds a matching of D's features, and lets D learn in every third step.",
         "Its objective lets classes change places; whatever leads back is as good.",
         "Chosen: 100 epochs.",
     ),

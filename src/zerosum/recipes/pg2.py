@@ -11,8 +11,9 @@ RECIPE = Recipe(
         "The paper's numbers for DeepFashion: 256 pixels, batch 8, Adam 2e-5 with (0.5, 0.999), 30,000 steps of G1 by "
         "the masked distance alone and 20,000 of G2 and D with G1 frozen, mirrored at random, where left joints become "
         "right ones. Market-1501's are `--batch 16` with stages of 22,000 and 14,000.",
-        "Left open, and chosen: the distance weighs 10 beside the adversarial term, the bottleneck has 64 numbers, and "
-        "128 maps in the first block, 128 more in each one after it.",
+        "Left open, and chosen: the distance weighs 10 beside the adversarial term (in the authors' code for "
+        "Market-1501; 50 for DeepFashion), the bottleneck has 64 numbers, and 128 maps in the first block, 128 more "
+        "in each one after it.",
         "Images lie whole in a square that repeats their edges, where the paper has Market-1501's 128x64 as they are. "
         "A joint's disc has the paper's 4 pixels from 128 on, and a 32nd of the side below.",
         "The paper covers the body by joining its parts and morphology; here limbs have half a width of a 16th of the "

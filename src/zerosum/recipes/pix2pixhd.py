@@ -11,9 +11,10 @@ RECIPE = Recipe(
         "The paper's numbers: batch 1, Adam 2e-4 with (0.5, 0.999), least squares, a judge at three scales, feature "
         "matching times 10, 100 epochs and 100 more in which rates fall to zero on a line, at half the size and then "
         "at the full one.",
-        "Matching weighs as in the authors' code, every layer and the mean of the scales; their squared error has no "
-        "half, which LSGAN's, the loss here, has: hence an adversarial weight of 2. A perceptual term like the paper's "
-        "is `--set content=10`: squares of one layer of the encoder, where the paper has distances in five of VGG's.",
+        "Matching weighs as in the authors' code, four times the mean of the layers, and the mean of the scales; "
+        "their squared error has no half, which LSGAN's, the loss here, has: hence an adversarial weight of 2. A "
+        "perceptual term like the paper's is `--set content=10`: squares of one layer of the encoder, where the "
+        "paper has distances in five of VGG's.",
         "Chosen: half of the epochs for the coarse network alone, and rates that fall in the second half; the paper "
         "trains the fine one alone before both. Maps of where objects end, and their features, are not here.",
         "The paper's images have 2048x1024 pixels and its global network four halvings. 128 pixels take `--set "

@@ -13,6 +13,8 @@ RECIPE = Recipe(
         "Adam 1e-4 with (0.9, 0.999), batch 16. `--set pace=0.01` makes all stages a hundredth as long.",
         "The paper's content is VGG's, whose weights would be a download: here it is that of the encoder, which learns "
         "from the user's own images in two minutes; `--set content_network=NAME` takes another one.",
+        "The paper learns from random crops of 96 pixels of large images; here from whole squares of the images, "
+        "shrunk to the size that is asked for: crop them first where they are much larger.",
         "Any source of images will do: `--data folder:PATH` means `--data upscale:folder:PATH`, four times as small.",
         "Small and large images lie in [-1, 1] alike, where the paper has the small ones in [0, 1].",
         "Where pretraining is short, content 1 draws dots: content 0.02 beside l2 1, and the rate of pretraining 5e-4.",

@@ -14,7 +14,8 @@ RECIPE = Recipe(
         "of the encoder, which learns from the user's own images; `--set content_network=NAME` takes another one. They "
         "are those of the real frontal view.",
         "Left open, and chosen: Adam with (0.5, 0.999), 50 epochs, batch norm, pixel terms that weigh alike (the "
-        "image, its half, its quarter, and the mean of four patches), the sum over pixels in the total variation.",
+        "image, its half, its quarter, and the mean of four patches), means over pixels in all terms: a sum in the "
+        "total variation alone would wipe out whatever is small.",
         "Both halves are drawn to each other by symmetry, where the paper draws the hidden one to the other alone.",
         "`eyes_apart`, `eyes_at`, `nose_at` and `mouth_at` say where a frontal crop has them, as shares of the side: "
         "crops that are aligned in another way need numbers of their own.",

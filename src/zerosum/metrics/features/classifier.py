@@ -83,7 +83,7 @@ class Classifier(Extractor):
             self._network = SmallNet(len(self.classes))
         tensors = {key: tensor.float() for key, tensor in safetensors.torch.load(weights).items()}
         self._network.load_state_dict(tensors, assign=True)
-        self._network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def vectors(self, images: Tensor) -> Tensor:
         found: Tensor = self._network.to(images.device)(resized(images, SIZE, 1))[0]

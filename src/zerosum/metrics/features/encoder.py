@@ -82,7 +82,7 @@ class Encoder(Extractor):
 
     def __init__(self, network: Network, channels: int, size: int, data: str, name: str = "encoder") -> None:
         self.name = name
-        network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._network = network
         self._channels, self._size = channels, size
         self.checksum = checksum(network.state_dict())
