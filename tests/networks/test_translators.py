@@ -232,6 +232,16 @@ def test_pg2_has_six_blocks_at_256_pixels_whose_maps_grow_evenly() -> None:
     flat = 768 * 8 * 8
     assert sum(value.numel() for value in G.coarse.middle.parameters()) == flat * 64 + 64 + 64 * flat + flat
     assert not list(G.fine.middle.parameters())
+    assert [block.layers[0].out_channels for block in G.fine.down] == [128, 256, 384, 512]  # two fewer
+
+
+def test_stargans_judge_halves_six_times_at_most() -> None:
+    """Table 5 ends at a 64th of the side, with 2,048 maps, and a kernel of that side names the domain."""
+    domain = Domain(shape=(3, 256, 256), source=(3, 256, 256), classes=5)
+    with torch.device("meta"):
+        D = build(recipe("stargan").players["D"], domain)
+    assert D.real.weight.shape == (1, 2048, 3, 3)
+    assert D.classifier.weight.shape == (5, 2048, 4, 4)
 
 
 def test_patches_are_cut_around_landmarks_and_put_where_they_lie_from_the_front() -> None:
