@@ -312,9 +312,9 @@ and `colours` (digits in four colours) of MNIST; one thread, the last checkpoint
 digit is nearest; `error to the answer` is the mean absolute error to that version. `under other names`: the share that
 keep their digit once the ten that come out are renamed as suits best, since an objective of cycles alone allows any of
 these. `discogan` with its paper's weights had not bound the two ways to each other after twenty minutes: it arrives,
-with other digits, and does not find back. `edged` is the edges of MNIST's digits beside the digits, `greyed` the anime faces in grey beside their colours,
-`clothes` MNIST and Fashion-MNIST, unpaired. Pictures show input and output, and the target of pairs; of sets that may
-not be passed on (CamVid, flowers, faces) outputs alone.
+with other digits, and does not find back. `edged` is the edges of MNIST's digits beside the digits, `greyed` the anime
+faces in grey beside their colours, `clothes` MNIST and Fashion-MNIST, unpaired. Pictures show input and output, and the
+target of pairs; of sets that may not be passed on (CamVid, flowers, faces) outputs alone.
 
 `thickness` stands in for ages: digits in five ordered groups of as many, by the measured width of their strokes. 1,000
 test digits are led into each group: `digit kept` as above; `group right` and `within one group` by the width measured
