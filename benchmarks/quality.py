@@ -364,12 +364,12 @@ pixels here, the others of 32.
 The order is not the papers': theirs is of the last gain after millions of images, of photographs, this one of ten
 minutes. After the same 50,000 images most of it is what they would suggest: self-attention, projection and a deep
 residual D come before spectral norm alone, and all before `dcgan-lite`. What then comes first is what makes the most
-images (`infogan` four times as many as `progan`) and is told the class, or finds it: `progan`, `stylegan` and
-`stylegan2` draw all digits from one distribution. Rates that fall within the ten minutes (`r3gan`, `stylegan2`) keep a
-gain for the end. `stylegan` has few images at full size, since it grows; of three runs with slower growth and other
-rates the score after about as many images was 25 to 43. `transgan` makes 44 images a second by attention among 1,024
-tokens, an eighth of what `stylegan2` makes, and has an hour; after ten minutes its strokes are ragged. It was trained
-with a tanh at G's end, which the paper's has not and this one no longer has."""
+images (`acgan` five times as many as `progan`) and is told the class, or finds it: `progan`, `stylegan` and `stylegan2`
+draw all digits from one distribution. Rates that fall within the ten minutes (`r3gan`, `stylegan2`) keep a gain for the
+end. `stylegan` has few images at full size, since it grows; of three runs with slower growth and other rates the score
+after about as many images was 25 to 43. `transgan` makes 44 images a second by attention among 1,024 tokens, an eighth
+of what `stylegan2` makes, and has an hour; after ten minutes its strokes are ragged. It was trained with a tanh at G's
+end, which the paper's has not and this one no longer has."""
 HEAD = """## How good, after how long?
 
 By `python benchmarks/quality.py`, which says how to make a row again: every run by `zerosum train`, every figure by
