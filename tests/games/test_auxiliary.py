@@ -54,6 +54,8 @@ def test_both_players_descend_the_cross_entropy_of_the_classes(settings: dict[st
     run.take_step(observe=True)
     terms = recorded
     weight = settings.get("class_weight", 1.0)
+    if settings.get("gp"):  # between images of one class
+        labels.insert(1, labels[0])
     of_real, of_fake, of_g = labels
     both = heard[0] if settings.get("view") == "one-batch" else torch.cat(heard[:2])
     d_class = F.cross_entropy(both[:8], of_real) + F.cross_entropy(both[8:], of_fake)  # L_C, equation 3

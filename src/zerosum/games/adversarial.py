@@ -204,10 +204,9 @@ class Table:
         """The next real samples, as D is to see them."""
         return Batch(*self.draws.real(count))
 
-    def draw_fakes(self, count: int) -> Batch:
-        """Fresh fakes; of the real batch's classes where a loss or penalty pairs both, since a pair is of one class."""
-        pairs = self.loss.needs_real or (self.rules.gp and self.rules.gp_at == "between")
-        beside = pairs and self.real is not None and count == self.dealt
+    def draw_fakes(self, count: int, *, paired: bool = False) -> Batch:
+        """Fresh fakes; of the real batch's classes where the loss, or who asks, pairs both: a pair is of one class."""
+        beside = (paired or self.loss.needs_real) and self.real is not None and count == self.dealt
         labels = self.real.y if beside and self.real is not None else self.draws.labels(count)
         self.z = self.draws.noise(count), labels
         return Batch(self.G(*self.z), labels)
@@ -257,7 +256,8 @@ class Table:
         if shares and self.fake is not None:
             return self.fake.head(count).detach()
         with evaluated(self.G) if self.rules.fakes_mode == "eval" else nullcontext():
-            return self.draw_fakes(self.d_batch).detach()
+            between = bool(self.rules.gp) and self.rules.gp_at == "between"
+            return self.draw_fakes(self.d_batch, paired=between).detach()
 
     def judge(self, real: Batch, fake: Batch) -> Move:
         """One update of D on the sum of its real part, its fake part and the penalties that are due."""
