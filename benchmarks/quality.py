@@ -51,7 +51,7 @@ ZOO = {
     "transgan": "--size 32 --set G.width=128 --set D.width=64 --set G.first=2 --set G.later=1 --set G.last=1 "
     "--set G.heads=1 --set D.depth=3 --batch 16 --set n_critic=1 --lr 1e-3 --set ema=0.995 "
     "--set augment=[] --set loss=relativistic --set gp=0 --set r1=0.1 --set r2=0.1 --set penalty_every=8",
-    "began": "--size 32 --set width=16 --batch 32 --lr 5e-4",
+    "began": "--size 32 --set width=16 --batch 32 --lr 5e-4 --set k_rate=0.01 --set gamma=0.7",
 }
 LONG = {"transgan": 60}  # minutes of those that ten are nothing for
 # On the anime faces at 64 pixels, as narrow; `hair` is the same faces in six classes, for the recipe that needs them.
