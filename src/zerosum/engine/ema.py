@@ -7,9 +7,6 @@ import copy
 import torch
 from torch import Tensor, nn
 
-AVERAGES = ("running_mean", "running_var")  # of batch norm: those of averaged weights are near their own average
-
-
 class Ema:
     """A copy of a network that follows it: average <- decay * average + (1 - decay) * weights, once a step."""
 
@@ -22,12 +19,9 @@ class Ema:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Follow by one step (from 1), batch norm's averages too; other buffers are taken as they are."""
+        """Follow by one step (from 1). Buffers, such as batch norm's averages, are taken as they are."""
         decay = min(self.decay, (1 + step) / (10 + step)) if self.ramp else self.decay
         mine, theirs = self._pairs
         torch._foreach_lerp_(mine, theirs, 1 - decay)
-        for (name, buffer), value in zip(self.network.named_buffers(), self._followed.buffers(), strict=True):
-            if name.endswith(AVERAGES):
-                buffer.lerp_(value, 1 - decay)
-            else:
-                buffer.copy_(value)
+        for buffer, value in zip(self.network.buffers(), self._followed.buffers(), strict=True):
+            buffer.copy_(value)

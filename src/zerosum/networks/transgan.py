@@ -159,7 +159,7 @@ class TransganGenerator(nn.Module):
             depth = first if stage == 0 else last if stage == stages - 1 else later
             own = width // 4 ** max(0, stage - self.kept)
             self.stages.append(Stage(own, math.gcd(heads, own), side << stage, depth))  # narrow ones have fewer heads
-        self.end = Linear(own, domain.channels)
+        self.end, self.places = Linear(own, domain.channels), nn.Unflatten(2, domain.shape[1:])
         transformer_init(self)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
@@ -169,8 +169,7 @@ class TransganGenerator(nn.Module):
                 double = enlarged if index <= self.kept else shuffled
                 x = double(x, math.isqrt(x.shape[1]))
             x = stage(x)
-        side = math.isqrt(x.shape[1])
-        images: Tensor = self.end(x).transpose(1, 2).reshape(len(x), -1, side, side)
+        images: Tensor = self.places(self.end(x).transpose(1, 2))
         return images if self.training else images.clamp(*self.value_range)
 
 
