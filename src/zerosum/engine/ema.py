@@ -7,6 +7,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
+
 class Ema:
     """A copy of a network that follows it: average <- decay * average + (1 - decay) * weights, once a step."""
 
