@@ -121,14 +121,15 @@ def cost(name: str) -> dict[str, Any]:
         torch.cuda.reset_peak_memory_stats()
         training = costs.begun(told, "cuda", precision)
         period = costs.period_of(training)
+        count = max(1, STEPS // period) * period
 
-        def steps(training: Training = training, period: int = period) -> None:
-            for _ in range(max(period, STEPS // period * period)):
+        def steps(training: Training = training, count: int = count) -> None:
+            for _ in range(count):
                 training.take_step(observe=False)
             torch.cuda.synchronize()
 
         steps()
-        rates = [told.batch * max(period, STEPS // period * period) * costs.speed(steps, SECONDS) for _ in range(3)]
+        rates = [told.batch * count * costs.speed(steps, SECONDS) for _ in range(3)]
         found[precision] = {"rates": rates, "memory": round(torch.cuda.max_memory_allocated() / 2**20)}
         del training, steps
         torch.cuda.empty_cache()

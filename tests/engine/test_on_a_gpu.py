@@ -155,11 +155,15 @@ def noise_recipes() -> list[str]:
     return [name for name, one in told.items() if one.inputs == "noise" and one.captions == "ignored"]
 
 
+def at_32(name: str) -> dict[str, object]:
+    """The setting of 32 pixels, for recipes that can have them and have no size of their own."""
+    recipe = recipes.recipe(name)
+    return {"size": 32} if recipe.size is None and 32 in (recipe.sizes or ()) else {}
+
+
 @pytest.mark.parametrize("name", noise_recipes())
 def test_every_recipe_takes_steps_on_a_gpu(name: str) -> None:
-    recipe = recipes.recipe(name)
-    size = {"size": 32} if recipe.size is None and 32 in (recipe.sizes or ()) else {}
-    one = training(name, "cuda", "32-true", steps=12, batch=4, **size)
+    one = training(name, "cuda", "32-true", steps=12, batch=4, **at_32(name))
     for step in range(1, 13):
         one.take_step(observe=step % 2 == 0)
     one.settle()  # every term of every step is finite
@@ -170,9 +174,9 @@ def test_every_recipe_takes_steps_on_a_gpu(name: str) -> None:
 @pytest.mark.parametrize("name", noise_recipes())
 def test_every_recipe_takes_the_same_first_step_in_half_precision(name: str) -> None:
     """But for rounding: what D says of real and fake images."""
-    recipe = recipes.recipe(name)
-    size = {"size": 32} if recipe.size is None and 32 in (recipe.sizes or ()) else {}
-    half, single = (training(name, "cuda", precision, batch=8, **size) for precision in ("bf16-mixed", "32-true"))
+    half, single = (
+        training(name, "cuda", precision, batch=8, **at_32(name)) for precision in ("bf16-mixed", "32-true")
+    )
     seen, expected = ({k: float(v) for k, v in one.take_step(observe=True).items()} for one in (half, single))
     said = [key for key in expected if key.startswith("d_")]
     assert said

@@ -206,8 +206,8 @@ class Table:
 
     def draw_fakes(self, count: int, *, paired: bool = False) -> Batch:
         """Fresh fakes; of the real batch's classes where the loss, or who asks, pairs both: a pair is of one class."""
-        beside = (paired or self.loss.needs_real) and self.real is not None and count == self.dealt
-        labels = self.real.y if beside and self.real is not None else self.draws.labels(count)
+        real = self.real if (paired or self.loss.needs_real) and count == self.dealt else None
+        labels = self.draws.labels(count) if real is None else real.y
         self.z = self.draws.noise(count), labels
         return Batch(self.G(*self.z), labels)
 

@@ -199,7 +199,6 @@ def trained(images: npt.NDArray[np.uint8], size: int, settings: Settings, progre
             if progress is not None:
                 progress(step + 1, settings.steps)
     _survey(network, images, size)
-    network.requires_grad_(False)
     return network
 
 
