@@ -23,7 +23,7 @@ from results import ROOT, begin_or_finish, machine, zerosum
 from sections import FOLDER, write_section
 from zerosum.data import open_dataset
 
-IMAGES, MINUTES, SEEDS = 500, 8, (0, 1)
+IMAGES, MINUTES, SEEDS = 500, 12, (0, 1)
 DATA, RUNS, KEPT = ROOT / "runs" / "few" / "images", ROOT / "runs" / "few", FOLDER / "few"
 ROWS = {
     "none": (),
