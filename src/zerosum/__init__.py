@@ -12,7 +12,7 @@ _FACE = {
     **dict.fromkeys(("Fleet", "Generator", "Projected", "Run"), "zerosum.api"),
     **dict.fromkeys(("compare", "load", "open_run", "report", "resume", "sample", "train", "walk"), "zerosum.api"),
     **dict.fromkeys(("directions", "mix", "project", "text", "translate", "upscale"), "zerosum.api"),
-    **dict.fromkeys(("Judgement", "evaluate"), "zerosum.api.judging"),
+    **dict.fromkeys(("Judgement", "evaluate", "rank"), "zerosum.api.judging"),
     **dict.fromkeys(("Player", "Recipe", "Rules", "Stage"), "zerosum.spec"),
     "AdversarialRules": "zerosum.games.rules",
     "ZerosumError": "zerosum.errors",

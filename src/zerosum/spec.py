@@ -55,6 +55,7 @@ class Stage:
     changes: dict[str, Any] = dataclasses.field(default_factory=dict)
     gradually: dict[str, float] = dataclasses.field(default_factory=dict)
     course: Literal["linear", "cosine"] = "linear"
+    begun: Decay = 0.0  # the share of its course that lies behind it: a branch begins within a stage
 
     def __post_init__(self) -> None:
         if sum(length is not None for length in (self.epochs, self.steps, self.images)) != 1:

@@ -202,6 +202,19 @@ def test_mistakes_in_the_question_are_refused(
     assert message in capsys.readouterr().err
 
 
+def test_a_picture_has_an_ending_and_points_have_modes_alone(tmp_path: Path) -> None:
+    run = zerosum.train("gan", "ring", steps=1, out=tmp_path / "run", settings={"batch": 8})
+    for told, said in (
+        ({"pairs": tmp_path / "pairs"}, r"can't write a picture as 'pairs'; expected a name that ends in \.png"),
+        ({"pairs": tmp_path / "pairs.png"}, "ring is made of points, of which modes are told"),
+        ({"metrics": ("fid",)}, "ring is made of points, of which modes are told"),
+    ):
+        with pytest.raises(UserError, match=said):
+            evaluate(run.path, **told)  # type: ignore[arg-type]
+    found = evaluate(run.path, metrics=("reverse-kl",))
+    assert [figure.name for figure in found.figures] == ["modes", "high-quality", "reverse-kl"]
+
+
 def test_images_need_data_and_a_path_that_is_there(images: Any, digits: Any, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="name data --against"):
         evaluate(images(np.asarray(digits.held_out.samples[:20])))

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import zerosum
+from zerosum.api import translations
 from zerosum.data import Dataset
 from zerosum.errors import UserError
 
@@ -95,6 +96,28 @@ def test_who_was_taught_by_the_encoder_is_judged_by_another(runs: dict[str, zero
     assert taught_by(recipe("pix2pix").override({"content": 1.0, "content_network": "digits-net"})) == "digits-net"
     assert taught_by(recipe("pix2pix")) is None
     assert taught_by(recipe("cyclegan")) is None
+
+
+def test_single_figures_are_asked_for_by_their_names(runs: dict[str, zerosum.Run]) -> None:
+    assert translations.chosen(("domain-accuracy", "swd-A", "bicubic-fid", "iou", "l1")) == (
+        *("domains", "swd", "fid", "labels", "l1"),
+    )
+    with pytest.raises(UserError, match="no metric 'domain-acuracy' of a translation; did you mean domain-accuracy"):
+        translations.chosen(("domain-acuracy",))
+    paths = [runs["cyclegan"].path] * 2
+    ranked = zerosum.rank(paths, "swd-B", n=8, seeds=2)
+    assert [(row["rank"], set(row)) for row in ranked] == [(1, {"rank", "run", "swd-B", "error", "floor"})] * 2
+    with pytest.raises(UserError, match=r"swd is not one figure of .*; expected one of swd-A, swd-B"):
+        zerosum.rank(paths, "swd", n=8, seeds=2)
+
+
+def test_domains_of_other_names_are_other_domains(runs: dict[str, zerosum.Run], tmp_path: Path) -> None:
+    for name in ("cats", "dogs"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        for level in range(30):
+            Image.new("RGB", (16, 16), (level, 0, 0)).save(tmp_path / "in" / name / f"{level}.png")
+    with pytest.raises(UserError, match=r"the domains of .* are cats, dogs, and this run's are A, B"):
+        zerosum.evaluate(runs["cyclegan"].path, f"domains:{tmp_path / 'in'}")
 
 
 def test_a_domain_that_holds_nothing_out_is_refused(runs: dict[str, zerosum.Run]) -> None:

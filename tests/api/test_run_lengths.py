@@ -102,5 +102,10 @@ def test_a_run_in_minutes_ends_where_its_rates_come_to_0(tmp_path: Path) -> None
     assert isinstance(run, zerosum.Run)
     assert run.end is not None
     assert (run.end["reason"], run.end["step"]) == ("finished", 5)
-    with pytest.raises(UserError, match="is finished at step 5, where its rates came to 0"):
-        zerosum.resume(run.path, minutes=1)
+    for more in ({"minutes": 1}, {"steps": 3}, {"epochs": 1}, {"steps": 3, "settings": {"batch": 4}}, {}):
+        with pytest.raises(UserError, match="is finished at step 5, where its rates came to 0: branch it with another"):
+            zerosum.resume(run.path, **more)  # type: ignore[arg-type]
+    on = zerosum.resume(run.path, steps=3, settings={"lr": 1e-4}, out=tmp_path / "on")
+    assert isinstance(on, zerosum.Run)
+    assert on.end is not None
+    assert (on.end["reason"], on.end["step"]) == ("finished", 8)

@@ -16,7 +16,7 @@ import zerosum
 from zerosum.cli import main
 from zerosum.data import open_dataset
 from zerosum.errors import UserError
-from zerosum.sampling.tiles import starts, through
+from zerosum.sampling.tiles import bands, starts, through
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 Train = Callable[..., zerosum.Run]
@@ -112,6 +112,52 @@ def test_what_can_not_be_translated_is_refused_in_one_line_and_code_two(
     assert [(one.name, one.reason) for one in done.skipped] == [
         ("small.png", "5x40 pixels are too small: at least 8 a side")
     ]
+
+
+def test_a_path_that_is_not_there_and_a_folder_among_the_images_leave_nothing(
+    runs: dict[str, zerosum.Run], tmp_path: Path
+) -> None:
+    images = write(tmp_path / "in", {"a.png": (32, 32)})
+    with pytest.raises(UserError, match="there is no such file"):
+        zerosum.translate(runs["cyclegan"].path, [images, tmp_path / "nowhere"], out=tmp_path / "out")
+    with pytest.raises(UserError, match=r"lies inside .*in, whose images are read"):
+        zerosum.translate(runs["cyclegan"].path, [images], out=images / "made")
+    assert not (tmp_path / "out").exists()
+    assert [one.name for one in images.iterdir()] == ["a.png"]
+
+
+def test_names_keep_their_folders_spaces_and_endings_apart(runs: dict[str, zerosum.Run], tmp_path: Path) -> None:
+    odd = "Screenshot 9.41\u202fPM.png"  # as a Mac names it
+    images = write(tmp_path / "in", {odd: (8, 8), "photos.v1/one.png": (8, 8), "a.jpg": (8, 8), "a.png": (8, 9)})
+    (images / "photos.v1" / "one.png").rename(images / "photos.v1" / "one")
+    for _ in range(2):
+        done = zerosum.translate(runs["cyclegan"].path, [images], out=tmp_path / "out")
+        assert (done.made + done.kept, done.skipped) == (4, [])
+        made = {path.relative_to(done.out).as_posix() for path in done.out.rglob("*.png")}
+        assert made == {odd, "photos.v1/one.png", "a.png", "a.png.png"}
+    assert Image.open(tmp_path / "out" / "a.png.png").size == (8, 9)
+    twice = [write(tmp_path / name, {"one.png": (8, 8)}) / "one.png" for name in ("x", "y")]
+    with pytest.raises(UserError, match=r"one\.png and one\.png would become one file"):
+        zerosum.translate(runs["cyclegan"].path, twice, out=tmp_path / "twice")
+
+
+def test_an_archive_is_known_by_how_it_begins(runs: dict[str, zerosum.Run], tmp_path: Path) -> None:
+    images = write(tmp_path / "in", {"a.png": (8, 8)})
+    with tarfile.open(tmp_path / "photos.tbz2", "w:bz2") as archive:
+        archive.add(images / "a.png", "a.png")
+    done = zerosum.translate(runs["cyclegan"].path, [tmp_path / "photos.tbz2"], out=tmp_path / "out")
+    assert (done.made, done.skipped) == (1, [])
+
+
+def test_a_folder_made_by_other_weights_is_not_gone_on_with(
+    runs: dict[str, zerosum.Run], tmp_path: Path, trained: Train, settings: dict[str, tuple[str, dict[str, object]]]
+) -> None:
+    images = write(tmp_path / "in", {"a.png": (8, 8)})
+    data, told = settings["cyclegan"]
+    again = trained("cyclegan", data, tmp_path / "again" / runs["cyclegan"].path.name, seed=1, **told)
+    zerosum.translate(runs["cyclegan"].path, [images], out=tmp_path / "out")
+    with pytest.raises(UserError, match="holds another translation"):
+        zerosum.translate(again.path, [images], out=tmp_path / "out")
 
 
 def test_runs_that_translate_do_not_draw_and_runs_that_draw_do_not_translate(
@@ -241,6 +287,26 @@ def test_tiles_are_blended_to_what_the_whole_image_gives() -> None:
     assert whole.shape == tiled.shape == filled.shape == x.shape
     flat = through(lambda part: torch.ones_like(part), x, granularity=1, tile=32, overlap=16)
     torch.testing.assert_close(flat, torch.ones_like(x))
+
+
+def test_an_image_comes_in_bands_that_are_complete() -> None:
+    """Each band is told as soon as no later tile reaches it, so that two rows of tiles are the most that is kept."""
+    x = torch.rand(1, 2, 100, 40)
+    found = list(bands(lambda part: part.repeat(1, 1, 2, 2), x, granularity=1, factor=2, tile=32, overlap=8))
+    assert [band.shape[2] for band in found] == [48, 48, 40, 64]  # tiles begin at 0, 24, 48 and 68
+    assert sum(band.shape[2] for band in found) == 200
+    mean = through(
+        lambda part: part.mean(dim=(2, 3), keepdim=True).expand_as(part), x, granularity=1, tile=32, overlap=8
+    )
+    hill = torch.minimum(torch.arange(32) + 1.0, torch.arange(32, 0, -1.0)).clamp_max(8) / 8
+    weights = hill[:, None] * hill
+    whole, weight = torch.zeros(1, 2, 100, 40), torch.zeros(100, 40)
+    for top in (0, 24, 48, 68):
+        for left in (0, 8):
+            place = (..., slice(top, top + 32), slice(left, left + 32))
+            whole[place] += weights * x[place].mean(dim=(2, 3), keepdim=True)
+            weight[place] += weights
+    torch.testing.assert_close(mean, whole / weight)
 
 
 def test_tiles_cover_every_side() -> None:

@@ -232,6 +232,12 @@ def test_another_figure_is_kept_beside_the_one_that_decides(tmp_path: Path) -> N
 def test_figures_that_a_run_has_not_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="best_of=coverage asks for images"):
         zerosum.train("gan", "ring", steps=1, out=tmp_path / "x", settings={"best_of": ["coverage"]})
+    with pytest.raises(UserError, match="best=fid asks for images"):
+        zerosum.train("gan", "ring", steps=1, out=tmp_path / "x", settings={"best": "fid"})
+    for told, said in (({"best_of": ["swd"]}, "best_of=swd is kept of"), ({"best": "fid"}, "best=fid is of")):
+        with pytest.raises(UserError, match=f"{said} images from noise, and this run translates"):
+            zerosum.train("srgan", "digits", steps=1, out=tmp_path / "x", settings={"size": 32, **told})
+    assert not (tmp_path / "x").exists()
 
 
 def test_a_branch_takes_along_what_it_has_to_beat(tmp_path: Path) -> None:

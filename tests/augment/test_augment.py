@@ -206,6 +206,14 @@ def test_motions_in_a_row_are_one_and_as_scipy_has_it() -> None:
     assert one_by_one.std() < augment(X, policy, uniform).std()  # three times between pixels blurs
 
 
+def test_places_are_counted_in_full_when_pixels_are_halves() -> None:
+    """bfloat16 has 8 bits: it can't tell column 300 from 301, so fakes in it would be moved and real images not."""
+    x = torch.rand(1, 1, 4, 512)
+    whole, half = (apply("shift", one, 0.5, 0.5) for one in (x, x.bfloat16()))
+    assert half.dtype == torch.bfloat16
+    torch.testing.assert_close(half.float(), whole, atol=0.01, rtol=0)
+
+
 def test_a_sample_that_no_motion_happens_to_stays_as_it_is() -> None:
     policy = ("scale", "rotation")
     uniform = torch.tensor([[0.9, 0.1, 0.9, 0.3]] * len(X), dtype=X.dtype)

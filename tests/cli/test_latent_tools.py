@@ -24,6 +24,10 @@ RUNS = {
     "classed": ["quick", *LITTLE, "--set", "G.width=8", "--set", "D.width=4", "--steps", "3"],
     "styled": ["stylegan2", *LITTLE, "--set", "width=4", "--set", "z_dim=8", "--set", "w_dim=6", "--steps", "2"],
     "points": ["gan", "--data", "ring", "--batch", "8", "-q", "--no-watch", "--steps", "2"],
+    "led": [
+        *("srgan", *LITTLE, "--size", "32", "--set", "width=4", "--set", "blocks=1", "--set", "units=4"),
+        *("--set", "stages=[]", "--steps", "1"),
+    ],
 }
 
 
@@ -185,6 +189,8 @@ BAD = [
     ("project classed PHOTO --class cat", ["'cat'", "0, 1, 2"]),
     ("project classed PHOTO --seed -99999999999999999999", ["seed", "64 bits"]),
     ("project points PHOTO", ["points", "images"]),
+    ("project led PHOTO", ["srgan translates images", "zerosum translate"]),
+    ("directions led", ["srgan translates images", "zerosum translate"]),
     ("walk plain --space w", ["no styles", "stylegan2"]),
     ("walk plain --space x", ["--space", "w", "z"]),
     ("walk plain --psi nan", ["psi is nan"]),

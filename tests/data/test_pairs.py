@@ -11,10 +11,10 @@ import pytest
 import torch
 from PIL import Image
 
-from zerosum.data import Dataset, open_dataset
+from zerosum.data import Dataset, archive, open_dataset
 from zerosum.data.dataset import Split, of_class
 from zerosum.data.degrade import Degradation
-from zerosum.data.forms import arrange_ages, arrange_pairs, arrange_unpaired, halves_of
+from zerosum.data.forms import arrange_ages, arrange_pairs, arrange_unpaired, halves_of, read_pairs
 from zerosum.data.loader import Feed
 from zerosum.errors import UserError
 
@@ -86,6 +86,32 @@ def test_published_layouts_of_pairs_are_read(left: str, right: str, ends: tuple[
     assert (len(data.train), len(data.held_out)) == (6, 3)
     assert data.train.partners is not None
     assert (data.train.samples.astype(int) - data.train.partners == 100).all()
+
+
+@pytest.mark.parametrize(("left", "right"), [("images", "masks"), ("label", "img"), ("A", "B")])
+def test_two_folders_of_any_names_within_the_splits_are_halves(tmp_path: Path, left: str, right: str) -> None:
+    files = {}
+    for split in ("train", "test"):
+        for number in range(3):
+            files[f"{split}/{left}/{number}.png"] = png(plain(10 + number))
+            files[f"{split}/{right}/{number}.png"] = png(plain(110 + number))
+    found = open_dataset(f"pairs:{write(tmp_path, files)}")
+    assert (len(found.train), len(found.held_out)) == (3, 3)
+    assert found.train.partners is not None
+    assert found.train.partners[:, 0, 0, 0].tolist() == [10, 11, 12]
+    assert found.train.samples[:, 0, 0, 0].tolist() == [110, 111, 112]
+
+
+def test_pairs_of_a_folder_are_read_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In trainA, trainB all first halves come before any second one: none of them waits in memory."""
+    files = {f"train{side}/{k}.png": png(plain(level + k)) for side, level in (("A", 0), ("B", 100)) for k in range(5)}
+    root = write(tmp_path, files)
+    order: list[str] = []
+    read_file = archive.read_file
+    monkeypatch.setattr(archive, "read_file", lambda path, name: order.append(name) or read_file(path, name))
+    made = [item.name for item in read_pairs(root) if isinstance(item, archive.File)]
+    assert made == ["train/0", "train/1", "train/2", "train/3", "train/4"]
+    assert order[-10:] == [f"train{side}/{k}.png" for k in range(5) for side in "AB"]
 
 
 def test_what_is_no_image_has_no_partner_to_miss(tmp_path: Path) -> None:
@@ -194,6 +220,16 @@ def test_a_folder_of_faces_is_read_in_groups_and_what_has_no_age_is_named(tmp_pa
     assert [(one.name, one.reason) for one in data.skipped] == [("UTKFace/notes.jpg", "no age begins its name")]
 
 
+def test_folders_that_are_no_classes_may_be_empty(tmp_path: Path) -> None:
+    """UTKFace's folder of landmarks, and an empty testA, are in nobody's way."""
+    faces = {f"part/{age}_0_0_{k}.png": png(plain(age + k)) for age in (10, 60) for k in range(3)}
+    sets = {f"train{side}/{k}.png": png(plain(9 * k)) for side in "AB" for k in range(3)}
+    for kind, files, beside in (("ages", faces, "landmarks/a.txt"), ("unpaired", sets, "testA/a.txt")):
+        root = write(tmp_path / kind, {**files, beside: b"no image"})
+        found = open_dataset(f"{kind}:{root}", size=16)
+        assert (found.empty_classes, [one.name for one in found.skipped]) == ((), [beside])
+
+
 def test_data_show_has_both_halves_of_a_pair(tmp_path: Path) -> None:
     from zerosum.data.show import show
 
@@ -242,6 +278,15 @@ def test_a_feed_goes_on_where_it_was_with_pairs_as_without() -> None:
     other.load_state_dict(one.state_dict())
     for a, b in zip(one.take_pairs(6), other.take_pairs(6), strict=True):
         assert torch.equal(a, b)
+
+
+def test_a_class_that_lies_together_is_no_copy() -> None:
+    samples = np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1)
+    split = Split(samples=samples, labels=np.array([0, 0, 1, 1, 1, 0]))
+    assert np.shares_memory(split.of(1).samples, samples)
+    assert split.of(1).samples[:, 0, 0, 0].tolist() == [2, 3, 4]
+    assert split.of(0).samples[:, 0, 0, 0].tolist() == [0, 1, 5]
+    assert len(split.of(2)) == 0
 
 
 def test_a_class_alone_has_its_own_samples() -> None:

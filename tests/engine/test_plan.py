@@ -183,6 +183,22 @@ def test_what_a_stage_changes_gradually_moves_evenly_and_stays_where_it_ends() -
     assert plan.leg(2).at(2).players["D"].betas == told.players["D"].betas
 
 
+@pytest.mark.parametrize("course", ["linear", "cosine"])
+def test_a_stage_that_begins_within_its_course_goes_on_with_it(course: str) -> None:
+    """Six steps in one stage, and the last four as a stage of their own: the same rates."""
+    whole = Stage(steps=6, gradually={"lr": 0.0}, course=course)  # type: ignore[arg-type]
+    told = dataclasses.replace(recipe(steps=1), steps=None, stages=(whole,))
+    plan = Plan.of(told, 2_000)
+    rates = [plan.leg(step).at(step).players["G"].lr for step in range(1, 7)]
+    begun = plan.legs[0].way(2)
+    rest = dataclasses.replace(whole, steps=4, begun=begun)
+    late = Plan.of(dataclasses.replace(plan.legs[0].at(2), stages=(rest,)), 2_000, begins=2)
+    assert [late.leg(step).at(step).players["G"].lr for step in range(3, 7)] == pytest.approx(rates[2:])
+    again = dataclasses.replace(whole, steps=2, begun=late.legs[0].way(4))
+    last = Plan.of(dataclasses.replace(late.legs[0].at(4), stages=(again,)), 2_000, begins=4)
+    assert [last.leg(step).at(step).players["G"].lr for step in (5, 6)] == pytest.approx(rates[4:])
+
+
 def test_what_is_no_number_cannot_change_gradually() -> None:
     for key in ("loss", "nothing"):
         told = dataclasses.replace(recipe(steps=1), stages=(Stage(steps=2, gradually={key: 1.0}),))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,24 @@ def fleet(nursery: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[
     ended = nursery.run(*command, "--steps", 5, "--out", folder / "whole", faults=[EACH_STEP])
     assert ended.code == 0, ended.err
     return command, folder / "whole"
+
+
+def test_a_class_of_one_image_and_an_empty_one_are_refused_before_anything_is_written(
+    nursery: Any, tmp_path: Path
+) -> None:
+    for label, count in (("cat", 3), ("dog", 3)):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for index in range(count):
+            Image.new("L", (28, 28), 40 * index).save(tmp_path / "data" / label / f"{index}.png")
+    command = ["train", "dcgan-digits", "--data", f"folder:{tmp_path / 'data'}", "--per-class", "--steps", 1, *SETTINGS]
+    (tmp_path / "data" / "owl").mkdir()
+    for picture, said in ((None, "class 'owl' of"), ("0.png", "class 'owl' of .* has one sample to train on")):
+        if picture is not None:
+            Image.new("L", (28, 28)).save(tmp_path / "data" / "owl" / picture)
+        refused = nursery.run(*command, "--out", tmp_path / "fleet")
+        assert refused.code == 2
+        assert re.search(said, refused.line)
+        assert not (tmp_path / "fleet").exists()
 
 
 def assert_same_fleet(compare: Compare, one: Path, other: Path, **how: bool) -> None:

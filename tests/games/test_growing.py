@@ -14,6 +14,7 @@ from zerosum.engine.engine import Engine
 from zerosum.engine.plan import Plan
 from zerosum.engine.training import Training
 from zerosum.errors import UserError
+from zerosum.games.growing import GrowingGame
 from zerosum.networks.growing import Growing, faded
 from zerosum.recipes import recipe
 
@@ -89,6 +90,31 @@ def test_drift_is_the_mean_squared_logit_of_real_images() -> None:
     run.ledger.record = lambda step, found: terms.update(found)  # type: ignore[method-assign]
     run.take_step(observe=False)
     assert float(terms["D/drift"]) == pytest.approx(0.5 * float(said[0].square().mean()), rel=1e-5)
+
+
+@pytest.mark.parametrize(("name", "size", "stages"), [("stylegan", 28, 3), ("stylegan", 64, 7), ("progan", 32, 7)])
+def test_stages_beyond_the_full_size_are_one(name: str, size: int, stages: int) -> None:
+    """As many images as the paper's, of which those on larger sizes come on the full one."""
+    told = recipe(name)
+    kept = GrowingGame.staged(told.stages, size)
+    assert len(kept) == stages
+    assert sum(stage.images or 0 for stage in kept) == sum(stage.images or 0 for stage in told.stages)
+    assert kept[-2].gradually == {"growth": {28: 2, 64: 4, 32: 3}[size]}
+    assert (kept[-1].changes, kept[-1].gradually) == ({}, {})
+    assert GrowingGame.staged(kept, size) == kept
+
+
+def test_d_is_asked_about_real_images_as_it_sees_them() -> None:
+    """In a fade they are blurred; images that no network sees in training would make D look surer than it is."""
+    run = training(pace=16 / 800_000)
+    for _ in range(6):
+        run.take_step(observe=False)
+    game, x = run.game, torch.rand(2, 1, 28, 28)
+    G = game.networks["G"]
+    assert isinstance(G, Growing)
+    assert 0 < G.level[1] < 1
+    torch.testing.assert_close(game.as_shown(x), faded(x, G.side, G.level[1]))
+    assert game.as_shown(x).shape[-1] == 14
 
 
 def test_the_game_refuses_networks_that_do_not_grow() -> None:

@@ -89,6 +89,14 @@ def test_p_moves_a_step_every_four_turns_towards_the_target() -> None:
     assert adaptive.p.item() == 1.0
 
 
+def test_what_is_kept_of_signs_between_two_steps_of_p_is_every_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint has the leading process's: a resumed run would go on with that on all of them."""
+    monkeypatch.setattr("zerosum.games.ada.mean_over_ranks", lambda value: 0 * value + 0.75)
+    adaptive = AdaptiveP()
+    adaptive.see(torch.tensor(0.25), 8, 0.6, 64)
+    assert float(adaptive.state_dict()["signs"]) == 0.5
+
+
 def test_ada_is_resumed_exactly(tmp_path: Path) -> None:
     settings = {
         **SMALL,

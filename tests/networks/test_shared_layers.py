@@ -20,12 +20,14 @@ from zerosum.networks.layers import (
     Maxout,
     SameConv,
     SameConvTranspose,
+    clipped,
     dcgan_init,
     keras_init,
     one_hot,
     output_activation,
     same_pad,
 )
+from zerosum.networks.spectral import spectral_norm
 from zerosum.types import Domain
 
 Array = npt.NDArray[np.float64]
@@ -170,6 +172,26 @@ def test_the_value_range_chooses_the_output_activation() -> None:
     assert isinstance(output_activation(Domain(shape=(1, 28, 28), value_range=(0.0, 1.0))), nn.Sigmoid)
     with pytest.raises(UserError, match="value_range is 0,255; expected"):
         output_activation(Domain(shape=(1, 28, 28), value_range=(0.0, 255.0)))
+
+
+def test_clipped_values_can_be_led_back() -> None:
+    """Their gradient is not cut: an image that is too bright everywhere could not be projected else."""
+    x = torch.tensor([-2.0, -0.5, 0.5, 3.0], requires_grad=True)
+    found = clipped(x, (-1.0, 1.0))
+    assert found.tolist() == [-1.0, -0.5, 0.5, 1.0]
+    (gradient,) = torch.autograd.grad((found - torch.zeros(4)).square().sum(), x)
+    assert gradient.tolist() == [-2.0, -1.0, 1.0, 2.0]
+    with torch.no_grad():
+        assert clipped(x, (0.0, 1.0)).tolist() == [0.0, 0.0, 0.5, 1.0]
+
+
+def test_sigma_is_full_precision_in_half_precision() -> None:
+    layer = spectral_norm(nn.Linear(6, 4))
+    x = torch.randn(2, 6)
+    plain = layer.eval()(x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(layer.weight, layer.weight.float())
+        torch.testing.assert_close(layer.train()(x).float(), plain, atol=0.05, rtol=0)
 
 
 def test_maxout_takes_the_largest_piece_of_each_unit() -> None:

@@ -113,6 +113,18 @@ def test_every_class_has_a_start() -> None:
     assert SearchInZ(space, None, None, 0, "cpu").y is None
 
 
+def test_of_many_classes_sixteen_are_drawn_at_a_time() -> None:
+    """Each of them has its start all the same."""
+    G = Linear(classes=40)
+    seen: list[int] = []
+    G.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    target = G(torch.zeros(1, 6), torch.tensor([33]))[0].detach()
+    found = project(G, target, steps=60, seed=0, classes=40, value_range=(0.0, 1.0))
+    assert found.end < 1e-5
+    assert seen[:3] == [16, 16, 8]
+    assert max(seen) == 16
+
+
 def test_z_is_pulled_to_the_length_that_most_z_have() -> None:
     search = SearchInZ(Space(Linear()), None, None, 0, "cpu")
     with torch.no_grad():

@@ -59,14 +59,22 @@ def find_data(recipe: Recipe, source: str | None) -> Dataset:
         raise UserError(f"{recipe.name} learns from captions, and {wanted} has none: name --data captions:PATH")
     if recipe.classes == "required" and dataset.classes is None:
         raise UserError(f"{recipe.name} needs classes, and {wanted} has none: put each class into a folder of its own")
-    if recipe.classes != "ignored" and recipe.only_class is None and dataset.empty_classes:
-        name = dataset.empty_classes[0]
-        raise UserError(f"class {name!r} of {wanted} has no image that can be read: add some, or remove its folder")
+    if recipe.classes != "ignored" and recipe.only_class is None:
+        require_full(dataset)
     if recipe.only_class is not None:
         dataset = one_class(dataset, recipe.only_class, recipe)
     if len(dataset.train) < 2:
         raise UserError(f"{dataset.name} has one sample to train on: a game needs at least two, add some")
     return dataset
+
+
+def require_full(dataset: Dataset) -> None:
+    """`UserError` for a class without images."""
+    if dataset.empty_classes:
+        name = dataset.empty_classes[0]
+        raise UserError(
+            f"class {name!r} of {dataset.name} has no image that can be read: add some, or remove its folder"
+        )
 
 
 def asked_of(recipe: Recipe, source: str) -> str:
@@ -125,6 +133,7 @@ def settle(recipe: Recipe, dataset: Dataset) -> Recipe:
     decided: dict[str, Any] = {"data": f"{source}:{argument}" if argument else source}
     if dataset.kind == "images":
         decided |= {"size": dataset.shape[-1], "channels": dataset.shape[0]}
+        decided |= {"stages": GAMES[recipe.game.kind].staged(recipe.stages, dataset.shape[-1])}
     return dataclasses.replace(recipe, **decided)
 
 
@@ -196,10 +205,14 @@ def assemble(recipe: Recipe, dataset: Dataset, engine: Engine, plan: Plan) -> Tr
 
 
 def maps_by(name: str, dataset: Dataset, domain: Domain) -> Callable[[Tensor], Tensor]:
-    """The maps of a feature network, of images in the domain's range; it is trained now where the cache has none."""
+    """The maps of a feature network, of images in the domain's range; it is trained now where the cache has none.
+
+    `UserError` where it has none.
+    """
     extractor = extractor_for(dataset, name)
     low, high = domain.value_range
-    return lambda images: extractor.maps((images - low) / (high - low))
+    extractor.maps(torch.zeros(1, *domain.shape))  # refused here, not when the stage comes that compares them
+    return lambda images: extractor.maps(((images - low) / (high - low)).float())
 
 
 def vectors_by(name: str, dataset: Dataset, domain: Domain) -> Callable[[Tensor], Tensor]:
@@ -210,6 +223,12 @@ def vectors_by(name: str, dataset: Dataset, domain: Domain) -> Callable[[Tensor]
     return lambda images: extractor.vectors(((images - low) / (high - low)).float())
 
 
+def feature_networks(recipe: Recipe, plan: Plan, dataset: Dataset) -> dict[str, str]:
+    """The checksum of each feature network that a run learns by, in any of its stages, or is used with."""
+    names = {recipe.game.recognises, *(leg.recipe.game.features for leg in plan.legs)} - {None}
+    return {str(name): extractor_for(dataset, str(name)).checksum for name in sorted(map(str, names))}
+
+
 def _check_kind(recipe: Recipe, dataset: Dataset, domain: Domain) -> None:
     """`UserError` where points are to be augmented, and where there are classes and G draws without them."""
     if recipe.game.needs_images and dataset.kind == "points":
@@ -217,6 +236,19 @@ def _check_kind(recipe: Recipe, dataset: Dataset, domain: Domain) -> None:
     G = recipe.players.get("G")
     if recipe.inputs == "noise" and domain.classes and G is not None and not hears_classes(G, domain):
         raise UserError(f"network {G.network} of {recipe.name} draws without classes: leave classes=ignored")
+    _check_best(recipe, dataset, domain)
+
+
+def _check_best(recipe: Recipe, dataset: Dataset, domain: Domain) -> None:
+    """`UserError` where `best` or `best_of` names a score that runs of this kind have not."""
+    names = ",".join(recipe.best_of)
+    if domain.source is not None and recipe.best_of:
+        raise UserError(f"best_of={names} is kept of images from noise, and this run translates: leave it out")
+    if domain.source is not None and recipe.best == "fid":
+        raise UserError("best=fid is of images from noise, and this run translates: swd, or leave it out")
+    if dataset.kind == "points" and (recipe.best == "fid" or set(recipe.best_of) - {"swd"}):
+        asked = f"best_of={names}" if recipe.best_of else "best=fid"
+        raise UserError(f"{asked} asks for images, and {dataset.name} is points: swd")
 
 
 def _check_memory(recipe: Recipe, domain: Domain, batch: int) -> None:

@@ -25,6 +25,7 @@ from zerosum.types import Domain
 SEED = 12661  # of the z; apart from the grid's and the score's
 ASKED = 256  # held-out samples that D is asked about, and as many fakes
 EXAMINED = 128  # samples of each kind in an exam
+VALUES = 2**26  # of the images of each kind, which are kept as numbers for the whole run
 PIXELS = 16  # along a side, at which images are compared: fine noise would hide what they show
 
 Batch = tuple[Tensor, Tensor | None]
@@ -32,7 +33,7 @@ Batch = tuple[Tensor, Tensor | None]
 
 def asker(recipe: Recipe, domain: Domain, dataset: Dataset) -> Callable[[Game], Mapping[str, float]]:
     """Asks D about held-out samples and as many fresh fakes of the same classes, the same z every time."""
-    count = min(ASKED, len(dataset.held_out))
+    count = min(draw.kept_at_once(domain.shape, ASKED, VALUES), len(dataset.held_out))
     if not count:
         return lambda game: {}
     x, y = _taken(dataset, dataset.held_out, recipe, domain, count)
@@ -41,9 +42,14 @@ def asker(recipe: Recipe, domain: Domain, dataset: Dataset) -> Callable[[Game], 
         G = game.networks[str(game.generator)]
         like = next(G.parameters())
         labels = None if y is None else y.to(like.device)
+        found: dict[str, float] = {}
         with all_evaluating(game):
-            said = game.judge(Shown(real=x.to(like), fake=_fakes(G, count, labels), y=labels, fake_y=labels))
-        return {"samples": count, **{name: float(value) for name, value in said.items()}} if said else {}
+            for part, fake in _fakes(G, count, labels, domain):
+                told = None if labels is None else labels[part]
+                real = game.as_shown(x[part].to(like))
+                for name, value in game.judge(Shown(real=real, fake=fake, y=told, fake_y=told)).items():
+                    found[name] = found.get(name, 0.0) + float(value) * len(real) / count
+        return {"samples": count, **found} if found else {}
 
     return ask
 
@@ -53,7 +59,7 @@ def examiner(recipe: Recipe, domain: Domain, dataset: Dataset) -> Callable[[Game
 
     None where too few samples are held out. Every exam has the same real samples and the same z.
     """
-    count = min(EXAMINED, len(dataset.held_out), len(dataset.train))
+    count = min(draw.kept_at_once(domain.shape, EXAMINED, VALUES), len(dataset.held_out), len(dataset.train))
     if count <= max(NEIGHBOURS):
         return None
     seen = _taken(dataset, dataset.train, recipe, domain, count)
@@ -66,7 +72,7 @@ def examiner(recipe: Recipe, domain: Domain, dataset: Dataset) -> Callable[[Game
         like = next(generator.parameters())
         labels = None if unseen[1] is None else unseen[1].to(like.device)
         with all_evaluating(game), draw.evaluating(generator):
-            fakes = compared(_fakes(generator, count, labels))
+            fakes = np.concatenate([compared(fake) for _, fake in _fakes(generator, count, labels, domain)])
             gap, label_gap = _by_heart(game, seen, unseen, like)
         spread, nearest = variety(fakes, reals, classes)
         coverage = manifold.score(fakes).coverage
@@ -84,10 +90,12 @@ def _taken(dataset: Dataset, split: Split, recipe: Recipe, domain: Domain, count
     return x, y if domain.conditional else None
 
 
-def _fakes(G: nn.Module, count: int, labels: Tensor | None) -> Tensor:
-    z = torch.cat(list(draw.latents(count, draw.z_dim_of(G), seed=SEED)))
-    made: Tensor = G(z.to(next(G.parameters())), labels)
-    return made
+def _fakes(G: nn.Module, count: int, labels: Tensor | None, domain: Domain) -> Iterator[tuple[slice, Tensor]]:
+    """The same images every time, as many at once as have room, and which of them these are."""
+    start = 0
+    for z in draw.latents(count, draw.z_dim_of(G), seed=SEED, batch=draw.at_once(domain.shape, G)):
+        part = slice(start, start := start + len(z))
+        yield part, G(z.to(next(G.parameters())), None if labels is None else labels[part])
 
 
 def compared(x: Tensor) -> npt.NDArray[np.float64]:
@@ -103,18 +111,32 @@ def _by_heart(game: Game, seen: Batch, unseen: Batch, like: Tensor) -> tuple[flo
 
     Both in units of their own deviation. None where nobody judges, or there are no classes to be wrong about.
     """
-    by_heart, fresh = (game.logits(x.to(like), None if y is None else y.to(like.device)) for x, y in (seen, unseen))
+    by_heart, fresh = (_logits(game, x, y, like) for x, y in (seen, unseen))
     if by_heart is None or fresh is None:
         return None, None
     x, y = unseen
     label_gap = None
     if y is not None and len(torch.unique(y, dim=0)) > 1:
-        right, wrong = (game.belief(x.to(like), given.to(like.device)) for given in (y, y.roll(1, 0)))
+        right, wrong = (_logits(game, x, given, like, game.belief) for given in (y, y.roll(1, 0)))
         differs = (y != y.roll(1, 0)).view(len(y), -1).any(1).to(like.device)
         assert right is not None
         assert wrong is not None
         label_gap = _apart(right[differs], wrong[differs])
     return _apart(by_heart, fresh), label_gap
+
+
+def _logits(
+    game: Game, x: Tensor, y: Tensor | None, like: Tensor, ask: Callable[..., Tensor | None] | None = None
+) -> Tensor | None:
+    """The game's logits, or its belief, about real samples, as many at once as have room; None where nobody judges."""
+    found: list[Tensor] = []
+    for part in torch.split(torch.arange(len(x)), draw.at_once(tuple(x.shape[1:]))):
+        given = None if y is None else y[part].to(like.device)
+        said = (ask or game.logits)(game.as_shown(x[part].to(like)), given)
+        if said is None:
+            return None
+        found.append(said)
+    return torch.cat(found)
 
 
 def _apart(one: Tensor, other: Tensor) -> float:

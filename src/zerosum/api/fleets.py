@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from zerosum.api.assemble import build_networks, describe_data, domain_of, find_data, one_class, settle
+from zerosum.api.assemble import build_networks, describe_data, domain_of, find_data, one_class, require_full, settle
 from zerosum.api.generator import Samples
 from zerosum.api.habits import Care
 from zerosum.api.resuming import More, go_on
@@ -91,7 +91,7 @@ def train_fleet(
     chosen, dataset = recipe, find_data(recipe, data)
     if dataset.classes is None:
         raise UserError(f"{dataset.name} has no classes to train one model each: put each class into its own folder")
-    parts = [one_class(dataset, label, chosen) for label in dataset.classes]  # raises where one has nothing to train on
+    parts = members_data(dataset, chosen)
     if chosen.minutes is not None:
         chosen = dataclasses.replace(chosen, minutes=chosen.minutes / len(dataset.classes))
     if chosen.classes == "optional":  # a label that is always the same tells nothing
@@ -106,6 +106,18 @@ def train_fleet(
     engine.wait()
     with _alone(Fleet(path), engine):
         return _go_on(Fleet(path), dataset, engine, care)
+
+
+def members_data(dataset: Dataset, recipe: Recipe) -> list[Dataset]:
+    """The data of each member; `UserError` where one has too few to train on."""
+    require_full(dataset)
+    parts = {label: one_class(dataset, label, recipe) for label in dataset.classes or ()}
+    for label, part in parts.items():
+        if len(part.train) < 2:
+            raise UserError(
+                f"class {label!r} of {dataset.name} has one sample to train on: a game needs at least two, add some"
+            )
+    return list(parts.values())
 
 
 def resume_fleet(path: Path, more: More, device: Device | None, precision: Precision | None, care: Care) -> Fleet:

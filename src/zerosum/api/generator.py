@@ -46,9 +46,13 @@ class Generator:
     @property
     def z_dim(self) -> int:
         """How many numbers z has; `UserError` for a generator that translates images."""
+        self.require_noise()
+        return draw.z_dim_of(self.network)
+
+    def require_noise(self) -> None:
+        """`UserError` for a generator that translates images."""
         if self.domain.source is not None:
             raise UserError(f"this generator of {self.recipe.name} translates images: `zerosum translate RUN IMAGES`")
-        return draw.z_dim_of(self.network)
 
     def __call__(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """z: (N, z_dim); y: None, (N,) or (N, L) words -> samples (N, C, H, W) in the domain's range, points (N, 2)."""
@@ -120,7 +124,7 @@ class Generator:
             seed=seed,
             device=self.device,
             labels=labels,
-            batch=batch or draw.at_once(self.domain.shape),
+            batch=batch or draw.at_once(self.domain.shape, self.network),
             value_range=self.domain.value_range,
             psi=psi,
         )

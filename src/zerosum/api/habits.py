@@ -73,9 +73,7 @@ def habits(
     translates = domain.source is not None
     scorer: Scorer | TaskScorer | None = None
     if len(dataset.held_out):
-        scorer = (
-            TaskScorer(domain, dataset, recipe.best, recipe.best_of) if translates else Scorer(recipe, domain, dataset)
-        )
+        scorer = TaskScorer(domain, dataset, recipe.best) if translates else Scorer(recipe, domain, dataset)
     return Habits(
         score=scorer.score if scorer else None,
         rescore=scorer.rescore if scorer else None,

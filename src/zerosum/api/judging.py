@@ -91,8 +91,10 @@ class Question:
             raise UserError(f"n is {self.n} and seeds is {len(self.seeds)}; expected at least 2 samples and 1 seed")
         if self.split not in (None, "train", "held-out"):
             raise UserError(f"no split {self.split!r}; expected train or held-out")
+        if self.pairs is not None and self.pairs.suffix.lower() != ".png":
+            raise UserError(f"can't write a picture as {self.pairs.name!r}; expected a name that ends in .png")
         # An unknown name is refused before anything is read; those of translations only where nothing is translated.
-        if not set(self.metrics or ()) <= set(translations.GROUPS):
+        if any(translations.group_of(name) is None for name in self.metrics or ()):
             chosen(self.metrics)
 
 
@@ -190,6 +192,8 @@ def _judge(judged: Subject, what: PathLike, against: str | None, question: Quest
     """The figures of every seed together, and the protocol."""
     dataset = _dataset(judged, what, against)
     if dataset.kind == "points":
+        if question.pairs is not None or chosen(question.metrics or ("modes",)) != ("modes",):
+            raise UserError(f"{dataset.name} is made of points, of which modes are told: leave other figures out")
         reference, make = None, _toy_maker(judged, what, dataset)
         count, network = min(POINTS, question.n), None
     else:
@@ -326,9 +330,8 @@ def rank(
             raise UserError(f"{run} is judged by {asked}, and {runs[0]} by {first}: such figures can't be ranked")
         figure = next((figure for figure in judged.figures if figure.name == metric), None)
         if figure is None:
-            raise UserError(
-                f"{metric} is a group of figures; expected one of {', '.join(f.name for f in judged.figures)}"
-            )
+            known = ", ".join(figure.name for figure in judged.figures)
+            raise UserError(f"{metric} is not one figure of {run}; expected one of {known}")
         rows.append((figure, {"run": str(run), metric: figure.value, "error": figure.error, "floor": figure.floor}))
     rows.sort(key=lambda row: -row[0].value if row[0].better == "higher" else row[0].value)
     ranks: list[int] = []

@@ -108,15 +108,15 @@ def directions(
     target = _png(run, out, "directions.png")
     generator = load(run, checkpoint, device=device)
     _require_images(generator)
-    labels = generator.labels(1, label)
-    where: dict[str, Any] = {"device": generator.device, "label": None if labels is None else int(labels[0])}
-    shown: dict[str, Any] = {"seed": seed, "value_range": generator.domain.value_range}
+    first = None if (labels := generator.labels(1, label)) is None else int(labels[0])
+    G, where, shades = generator.network, generator.device, generator.domain.value_range
     if method == "codes":
-        found = along_codes(coded(generator.network))
-        made, rows = sweeps(coded(generator.network), device=generator.device, **shown)
+        found = along_codes(coded(G))
+        made, rows = sweeps(coded(G), seed=seed, device=where, value_range=shades)
     else:
-        found = find(generator.network, method, count, seed=seed, **where)
-        made = strips(generator.network, found, span=span, **shown, **where)
+        only = {"classes": generator.domain.classes, "label": None if label is None else first}
+        found = find(G, method, count, seed=seed, device=where, **only)
+        made = strips(G, found, seed=seed, span=span, device=where, label=first, value_range=shades)
         rows = [str(row + 1) for row in range(count)]
     with replacing(target) as partial:
         montage(made, COLUMNS, row_labels=rows).save(partial)
@@ -212,6 +212,8 @@ def _png(run: PathLike, out: PathLike | None, name: str) -> Path:
 
 
 def _require_images(generator: Generator) -> None:
+    """`UserError` for a generator of points, and for one that makes images of something else than z alone."""
+    generator.require_noise()
     if len(generator.domain.shape) != 3:
         raise UserError(f"this generator of {generator.recipe.name} makes points; expected one of images")
     if generator.domain.text is not None:

@@ -40,8 +40,8 @@ def task_examiner(domain: Domain, dataset: Dataset) -> Callable[[Game, nn.Module
 
     None where there are too few images.
     """
-    task = task_of(dataset, EXAMINED)
-    least = FEWEST * (1 if task.labels is None else len(dataset.classes or ()))
+    least = FEWEST * (1 if dataset.train.partners is not None else len(dataset.classes or ()))
+    task = task_of(dataset, max(EXAMINED, least))
     if len(task.given) < least:
         return None
     exam = Exam(task, domain, dataset)

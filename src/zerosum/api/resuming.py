@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zerosum.api.assemble import assemble, find_data, settle
+from zerosum.api.assemble import assemble, domain_of, find_data, settle
 from zerosum.api.habits import Care
 from zerosum.api.run import Run
 from zerosum.api.starting import drive, horizon, new_folder, new_path
@@ -23,6 +23,8 @@ from zerosum.errors import CheckpointError, UserError
 from zerosum.spec import Recipe, Stage, differences
 
 START = "start"  # of a run: a source that is no checkpoint, but the weights that its seed gives
+ANEW = "go --from start"
+SEEN = {"data", "size", "channels", "direction", "jitter", "classes", "only_class"}  # they decide what data are read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,10 +93,10 @@ def go_on(path: Path, more: More, engine: Engine, care: Care) -> Run:
         state = _last(folder)
         at, seconds = (state["counters"]["step"], state["counters"]["seconds"]) if state else (0, 0.0)
         plan = _longer(plan_of(folder, len(dataset.train)), more, at, seconds)
+        if plan.spent(at) and (more != More() or plan.steps is None or at >= plan.steps):
+            raise _spent(path, at)
         if plan.steps is not None and at >= plan.steps and plan.minutes is None:
             raise UserError(f"{path} is finished at step {at}: go on with --steps +N, --epochs +N or --minutes +M")
-        if plan.minutes is not None and plan.spent(at):
-            raise UserError(f"{path} is finished at step {at}, where its rates came to 0: branch it with another --lr")
         training = assemble(folder.recipe, dataset, engine, plan)
         if state:
             training.load_state_dict(state)
@@ -102,6 +104,11 @@ def go_on(path: Path, more: More, engine: Engine, care: Care) -> Run:
         if engine.leads:
             folder.save_info(horizon=horizon(training), minutes=plan.minutes)
         return drive(training, folder, dataset, care)
+
+
+def _spent(path: Path, at: int) -> UserError:
+    """What to say of a run that would learn no more."""
+    return UserError(f"{path} is finished at step {at}, where its rates came to 0: branch it with another --lr")
 
 
 def _last(folder: RunFolder) -> dict[str, Any] | None:
@@ -160,10 +167,12 @@ def branch(folder: RunFolder, changed: Recipe, change: Change, more: More, engin
     name = START if change.source == START else folder.resolve(change.source)
     if name != START:
         _check_networks(old, changed)
-    dataset = find_data(changed, changed.data) if {"data", "size", "channels"} & set(changes) else _same_data(folder)
+    dataset = find_data(changed, changed.data) if SEEN & set(changes) else _same_data(folder)
     state = None if name == START else folder.read(name)
     at, seconds = (state["counters"]["step"], state["counters"]["seconds"]) if state else (0, 0.0)
     parent_plan = plan_of(folder, len(dataset.train))
+    if state and parent_plan.spent(at) and not any(key.rpartition(".")[2] == "lr" for key in changes):
+        raise _spent(folder.path, at)
     recipe = settle(_remaining(parent_plan, changes, more, at, seconds), dataset)
     if state:
         _check_data(state, old, recipe, dataset)
@@ -211,7 +220,8 @@ def _remaining(plan: Plan, changes: Mapping[str, Any], more: More, at: int, seco
     if left > 0 and (leg.moving or stages):
         rest = {key: end for key, (_, end) in leg.moving.items() if key not in changes}
         steps_left = max(1, math.ceil(left / recipe.pace))
-        stages = (Stage(steps=steps_left, gradually=rest, course=leg.course), *stages)
+        begun = leg.way(at) if rest else 0.0
+        stages = (Stage(steps=steps_left, gradually=rest, course=leg.course, begun=begun), *stages)
     steps = more.in_steps(recipe, plan.count)
     minutes = more.minutes
     if steps is None and minutes is None:
@@ -238,10 +248,13 @@ def _same_data(folder: RunFolder) -> Dataset:
 def _check_data(state: Mapping[str, Any], old: Recipe, new: Recipe, dataset: Dataset) -> None:
     """`UserError` where a branch's data is not of the kind that its networks were made for."""
     if [new.size, new.channels] != [old.size, old.channels]:
-        raise UserError(f"{new.data} does not have the size and channels of the run's networks: go --from start")
+        raise UserError(f"{new.data} does not have the size and channels of the run's networks: {ANEW}")
+    before, now = state["about"]["domain"]["classes"], domain_of(new, dataset).classes
+    if now != before:
+        raise UserError(f"{new.data} has {now or 'no'} classes, and the run's networks know {before or 'none'}: {ANEW}")
     known = state["about"].get("text")
     if known is not None and known["words"] != list(dataset.words):
-        raise UserError(f"{new.data} has captions of other words than those that the run knows: go --from start")
+        raise UserError(f"{new.data} has captions of other words than those that the run knows: {ANEW}")
 
 
 def _check_networks(old: Recipe, new: Recipe) -> None:
@@ -249,10 +262,10 @@ def _check_networks(old: Recipe, new: Recipe) -> None:
     for name, player in new.players.items():
         for key, value in player.args.items():
             if value != old.players[name].args[key]:
-                raise UserError(f"{name}.{key} shapes the network, which a branch keeps: go --from start with it")
-    for key in ("size", "channels", "value_range", "classes", "captions"):
+                raise UserError(f"{name}.{key} shapes the network, which a branch keeps: {ANEW} with it")
+    for key in ("size", "channels", "value_range", "classes", "captions", "direction"):
         if getattr(old, key) != getattr(new, key):
-            raise UserError(f"{key} shapes what the networks see, which a branch keeps: go --from start with it")
+            raise UserError(f"{key} shapes what the networks see, which a branch keeps: {ANEW} with it")
 
 
 def _drop_foreign_moments(state: dict[str, Any], old: Recipe, new: Recipe) -> None:

@@ -15,7 +15,6 @@ from torch import nn
 
 from zerosum.data import Dataset
 from zerosum.data.dataset import Split
-from zerosum.errors import UserError
 from zerosum.metrics.classes import class_histogram, histogram_divergence
 from zerosum.metrics.coverage import NEIGHBOURS, RealManifold
 from zerosum.metrics.features import extractor_for, own
@@ -44,7 +43,7 @@ def drawn(generator: nn.Module, domain: Domain, count: int, seed: int, labels: L
         seed=seed,
         device=next(generator.parameters()).device,
         labels=labels,
-        batch=draw.at_once(domain.shape),
+        batch=draw.at_once(domain.shape, generator),
         value_range=domain.value_range,
     )
 
@@ -63,10 +62,6 @@ class Scorer:
         wants_fid = recipe.best == "fid" or (recipe.best != "swd" and bool({"fid", "coverage"} & self.asked))
         shipped = recipe.best != "swd" and own(dataset.name) is not None
         self.name = "fid" if dataset.kind == "images" and (wants_fid or shipped) else "swd"
-        if dataset.kind != "images" and self.asked - {"swd"}:
-            raise UserError(
-                f"best_of={','.join(sorted(self.asked))} asks for images, and {dataset.name} is points: swd"
-            )
 
     @cached_property
     def _reals(self) -> Split:
@@ -83,11 +78,11 @@ class Scorer:
 
     @cached_property
     def _sliced(self) -> SlicedWasserstein:
-        return SlicedWasserstein(np.asarray(self._reals.samples[:SWD_RESCORED]))
+        return SlicedWasserstein(np.asarray(self._reals.samples[: self._kept(SWD_RESCORED)]))
 
     @cached_property
     def _sliced_few(self) -> SlicedWasserstein:
-        return SlicedWasserstein(np.asarray(self._reals.samples[:SWD_SCORED]))
+        return SlicedWasserstein(np.asarray(self._reals.samples[: self._kept(SWD_SCORED)]))
 
     def score(self, generator: nn.Module) -> Mapping[str, Any]:
         """{"name", "value", "levels"}: lower is better, and what else came of it or was asked for."""
@@ -101,10 +96,10 @@ class Scorer:
     def _of(self, name: str, generator: nn.Module) -> tuple[float, dict[str, float]]:
         """A distance of the generator's samples, and what else comes of it."""
         if name == "swd":
-            count = min(SWD_SCORED, len(self._reals))
+            count = min(self._kept(SWD_SCORED), len(self._reals))
             levels = self._sliced_few.distance(self._samples(generator, count, SEED, self._reals.told))
             return levels.pop("mean"), levels
-        features = self._features(generator, SCORED, SEED)
+        features = self._features(generator, self._kept(SCORED), SEED)
         value = frechet_distance(Moments.of(features.values), self._reference.moments)
         return value, dict(self._levels(features))
 
@@ -113,12 +108,15 @@ class Scorer:
         values = {}
         for step, generator in generators.items():
             if self.name == "swd":
-                samples = self._samples(generator, SWD_RESCORED, RESEED, self._reals.told)
+                samples = self._samples(generator, self._kept(SWD_RESCORED), RESEED, self._reals.told)
                 values[step] = self._sliced.distance(samples)["mean"]
             else:
-                moments = Moments.of(self._features(generator, RESCORED, RESEED).values)
+                moments = Moments.of(self._features(generator, self._kept(RESCORED), RESEED).values)
                 values[step] = frechet_distance(moments, self._reference.moments)
-        return self.name, SWD_RESCORED if self.name == "swd" else RESCORED, values
+        return self.name, self._kept(SWD_RESCORED if self.name == "swd" else RESCORED), values
+
+    def _kept(self, count: int) -> int:
+        return draw.kept_at_once(self.domain.shape, count)
 
     def _samples(self, generator: nn.Module, count: int, seed: int, told: Labels) -> draw.Samples:
         """Samples of classes, or captions, distributed as those told."""

@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import zerosum.recipes
-from zerosum.api.assemble import assemble, describe_data, domain_of, find_data, settle, versions
+from zerosum.api.assemble import (
+    assemble,
+    describe_data,
+    domain_of,
+    feature_networks,
+    find_data,
+    settle,
+    versions,
+)
 from zerosum.api.habits import Care, finish, habits, open_bus
 from zerosum.api.run import Run
 from zerosum.data import Dataset
@@ -108,6 +116,7 @@ def new_folder(
         "begins": training.plan.begins,
         "images_before": training.plan.images_before,
         "minutes": training.plan.minutes,
+        "feature_networks": feature_networks(recipe, training.plan, dataset),
         "parent": parent,
     }
     return RunFolder.create(path, info) if training.engine.leads else RunFolder(path, info)
@@ -143,7 +152,8 @@ def drive(training: Training, folder: RunFolder, dataset: Dataset, care: Care) -
             looked_after = habits(folder, recipe, domain_of(recipe, dataset), dataset, care, watcher)
             loop = Loop(training, folder, bus, looked_after)
             hurry = False
-            for message in (*remarks(dataset), *few_steps(training), *engine.remarks()) if fresh else ():
+            first = (*remarks(dataset), *few_steps(training), *engine.remarks()) if fresh else ()
+            for message in (*first, *other_networks(folder, training, dataset)):
                 bus.warn(message)
             loop.run()
         except KeyboardInterrupt:
@@ -165,6 +175,17 @@ def remarks(dataset: Dataset) -> Iterator[str]:
         more = f"; and {len(dataset.skipped) - NAMED:,} more" if len(dataset.skipped) > NAMED else ""
         count = f"{len(dataset.skipped):,} file{'s' if len(dataset.skipped) > 1 else ''}"
         yield f"{count} left out ({named}{more}): `zerosum data check {typed(dataset.name)}` lists them"
+
+
+def other_networks(folder: RunFolder, training: Training, dataset: Dataset) -> Iterator[str]:
+    """What the user should know where a feature network that the run learns by is not the one that it began with."""
+    known = folder.info.get("feature_networks", {})
+    for name, checksum in feature_networks(training.recipe, training.plan, dataset).items():
+        if known.get(name, checksum) != checksum:
+            yield (
+                f"{name} is another one than the run began with, since the cache that had that one is not here: what "
+                "is learned from now on is not exactly what an uninterrupted run would learn"
+            )
 
 
 def few_steps(training: Training) -> Iterator[str]:

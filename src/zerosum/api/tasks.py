@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,6 @@ from torch import nn
 
 from zerosum.data import Dataset, Split
 from zerosum.engine.run import RunFolder
-from zerosum.errors import UserError
 from zerosum.games.base import Game, Shown
 from zerosum.metrics.pairs import l1
 from zerosum.metrics.swd import SlicedWasserstein
@@ -119,21 +118,17 @@ class TaskScorer:
     best: the recipe's. `swd` is that to the partners as a set, which does not prefer what is blurred as `l1` does.
     """
 
-    def __init__(self, domain: Domain, dataset: Dataset, best: str = "auto", best_of: Sequence[str] = ()) -> None:
+    def __init__(self, domain: Domain, dataset: Dataset, best: str = "auto") -> None:
         self.domain, self.dataset = domain, dataset
         self.name = "l1" if dataset.train.partners is not None and best != "swd" else "swd"
-        if best_of:
-            raise UserError(
-                f"best_of={','.join(best_of)} is kept of images from noise, and this run translates: leave it out"
-            )
 
     @cached_property
     def _few(self) -> Task:
-        return task_of(self.dataset, SCORED)
+        return task_of(self.dataset, max(SCORED, len(self.dataset.classes or ())))
 
     @cached_property
     def _many(self) -> Task:
-        return task_of(self.dataset, RESCORED)
+        return task_of(self.dataset, max(RESCORED, len(self.dataset.classes or ())))
 
     def score(self, generator: nn.Module) -> Mapping[str, Any]:
         """{"name", "value", "levels"}: lower is better."""

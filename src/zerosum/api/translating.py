@@ -23,11 +23,11 @@ from zerosum.data.archive import File
 from zerosum.data.dataset import Skipped, resolve
 from zerosum.data.sources import SOURCES
 from zerosum.errors import UserError, nearest, writing
-from zerosum.runinfo import read_info
+from zerosum.metrics.features.tensors import checksum
 from zerosum.sampling.draw import as_tensor, dtype_of, evaluating
 from zerosum.sampling.files import replacing
 from zerosum.sampling.grid import to_uint8
-from zerosum.sampling.tiles import through
+from zerosum.sampling.tiles import bands
 from zerosum.sampling.translate import to_range
 from zerosum.sampling.translate import translate as translate_given
 from zerosum.types import PathLike
@@ -53,6 +53,8 @@ class Translated:
 
     def take(self, target: Path, item: File, make: Callable[[bytes], Image.Image]) -> None:
         """Write the translation of one file, where it is not there yet."""
+        if self._names.get(target, item.name) != item.name:  # a.jpg, and now a.png beside it
+            target = self.out / f"{item.name}.png"
         if target in self._names:
             both = f"{self._names[target]} and {item.name}"
             raise UserError(f"{both} would become one file: rename one, or translate them into folders of their own")
@@ -69,7 +71,6 @@ class Translated:
             picture = make(item.data)
         about = PngImagePlugin.PngInfo()
         about.add_text(MADE_OF, digest)
-        target.parent.mkdir(parents=True, exist_ok=True)
         with replacing(target) as partial:
             picture.save(partial, format="PNG", pnginfo=about)
         self.made += 1
@@ -78,11 +79,11 @@ class Translated:
 def made_of(target: Path) -> str | None:
     """What a translation says that it was made of; None where it says nothing, DAMAGED where it is no whole image."""
     try:
-        with transforms.quiet(), Image.open(target) as image:
+        with transforms.quiet(), PngImagePlugin.PngImageFile(target) as image:  # not `open`: it may be large
             image.load()
             told = image.info.get(MADE_OF)
             return None if told is None else str(told)
-    except (OSError, SyntaxError, Image.DecompressionBombError):
+    except (OSError, SyntaxError):
         return DAMAGED
 
 
@@ -108,7 +109,9 @@ def translate(
     generator = load(run, checkpoint, device=device)
     label = label_of(generator, direction, domain)
     out, make = Path(out), searcher(generator, steps)
-    told = {"run": Path(run).name, "step": generator.step, "label": label, "seed": seed}
+    weights = checksum(generator.network.state_dict())[:16]
+    told = {"run": Path(run).name, "step": generator.step, "weights": weights, "label": label, "seed": seed}
+    require_apart(out, images)
     begin(out, told if steps is None else {**told, "steps": steps})
     done = Translated(out)
     if (reads := layout_of(generator)) is not None:
@@ -131,9 +134,9 @@ def upscale(
 
     `UserError` as there, and where the run does not enlarge.
     """
-    info = read_info(run)
-    if info["recipe"]["inputs"] != "small":
-        raise UserError(f"this run of {info['recipe']['name']} does not enlarge: `zerosum translate` or `sample` it")
+    recipe = load(run, checkpoint, device=device).recipe
+    if recipe.inputs != "small":
+        raise UserError(f"this run of {recipe.name} does not enlarge: `zerosum translate` or `sample` it")
     return translate(run, images, out=out, seed=seed, checkpoint=checkpoint, device=device)
 
 
@@ -143,7 +146,7 @@ def one_by_one(made: Callable[[bytes], Image.Image], paths: Sequence[PathLike], 
         if isinstance(item, Skipped):
             done.skipped.append(item)
             continue
-        target = done.out / f"{item.name.rpartition('.')[0] or item.name}.png"
+        target = done.out / f"{archive.stem(item.name)}.png"
         try:
             done.take(target, item, made)
         except transforms.ImageError as error:
@@ -207,6 +210,15 @@ def label_of(generator: Generator, direction: str | None, domain: str | int | No
     return generator.label(domain) if domain is not None else int(direction != "B2A")
 
 
+def require_apart(out: Path, images: Sequence[PathLike]) -> None:
+    """`UserError` for an input that is not there, and for one that holds the folder of translations."""
+    for path in map(Path, images):
+        if not path.exists():
+            raise UserError(f"can't open {archive.shown(path)}: there is no such file; expected images to translate")
+        if path.resolve() in out.resolve().parents:
+            raise UserError(f"{out} lies inside {path}, whose images are read: name an --out outside it")
+
+
 def begin(out: Path, told: dict[str, Any]) -> None:
     """The folder of a new translation, or of the same one gone on with; `UserError` for any other folder."""
     note = out / NOTE
@@ -231,17 +243,10 @@ def begin(out: Path, told: dict[str, Any]) -> None:
 def files(images: Sequence[PathLike]) -> Iterator[File | Skipped]:
     """Every file of the paths: files by their own names, those in folders and archives by their places there."""
     for path in map(Path, images):
-        if path.is_file() and not _is_archive(path):
-            try:
-                yield File(path.name, path.read_bytes())
-            except OSError as error:
-                yield Skipped(name=archive.shown(path), reason=f"can't be read: {error.strerror}")
-            continue
-        yield from archive.read_files(path)
-
-
-def _is_archive(path: Path) -> bool:
-    return path.suffix.lower() in (".tar", ".zip", ".tgz", ".gz", ".bz2", ".xz")
+        if path.is_file() and not archive.is_archive(path):
+            yield archive.read_file(path)
+        else:
+            yield from archive.read_files(path)
 
 
 def one(generator: Generator, make: Make, data: bytes, label: int | None, seed: int) -> Image.Image:
@@ -265,10 +270,11 @@ def one(generator: Generator, make: Make, data: bytes, label: int | None, seed: 
     with evaluating(generator.network), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if granularity is None:
-            made = make(x, y)
+            made = to_uint8(make(x, y), value_range)[0]
         else:
             factor = getattr(generator.network, "factor", 1)
             tile = TILE if factor == 1 else TILE // 2  # what is made is larger still, and so are the maps before it
             sizes = {"granularity": granularity, "factor": factor, "tile": tile, "overlap": tile // 8}
-            made = through(lambda part: make(part, y), x, **sizes)
-    return transforms.picture(to_uint8(made, value_range)[0])
+            rows = bands(lambda part: make(part, y), x, **sizes)
+            made = np.concatenate([to_uint8(band, value_range)[0] for band in rows])
+    return transforms.picture(made)

@@ -29,6 +29,7 @@ PAIRED = ("l1", "psnr", "ssim", "ms-ssim")
 BY_NETWORK = ("perceptual", "fid")  # they ask a feature network, which may have to be trained first
 GROUPS = (*PAIRED, "perceptual", "cycle", "domains", "swd", "fid", "labels")
 USUAL = (*PAIRED, "cycle", "swd")  # labels asks for a palette, domains trains a classifier
+MEMBERS = {"domain-accuracy": "domains", **dict.fromkeys(("pixel-accuracy", "class-accuracy", "iou"), "labels")}
 
 
 def data_of(generator: Generator, against: str | None) -> Dataset:
@@ -42,15 +43,32 @@ def data_of(generator: Generator, against: str | None) -> Dataset:
     if found.classes is None or len(found.classes) != domain.classes:
         count = len(found.classes or ())
         raise UserError(f"{source} has {count} domains, and this run has {domain.classes}: name other data --against")
+    if generator.classes is not None and found.classes != generator.classes:
+        theirs, ours = (", ".join(names) for names in (found.classes, generator.classes))
+        raise UserError(f"the domains of {source} are {theirs}, and this run's are {ours}: name other data --against")
     return found
 
 
+def group_of(name: str) -> str | None:
+    """The group of a figure of translations, or the name of a group itself; None for another name."""
+    plain = name.removeprefix("bicubic-")
+    of_domain = next((group for group in ("swd", "fid") if plain.startswith(f"{group}-")), None)
+    group = MEMBERS.get(plain) or of_domain or plain
+    return group if group in GROUPS else None
+
+
 def chosen(metrics: tuple[str, ...] | None) -> tuple[str, ...]:
-    """The figures that were asked for, the usual ones where none was; `UserError` for an unknown one."""
+    """The groups that were asked for, by their names or a figure's; the usual ones where none was.
+
+    `UserError` for an unknown one.
+    """
+    groups = []
     for name in metrics or ():
-        if name not in GROUPS:
-            raise UserError(f"no metric {name!r} of a translation; {nearest(name, GROUPS)}")
-    return metrics or USUAL
+        group = group_of(name)
+        if group is None:
+            raise UserError(f"no metric {name!r} of a translation; {nearest(name, {*GROUPS, *MEMBERS})}")
+        groups.append(group)
+    return tuple(dict.fromkeys(groups)) or USUAL
 
 
 def network_for(
@@ -131,7 +149,7 @@ def beside_domains(
     for domain, part, real in parts(dataset, task, made):
         for name, (by, distance) in distances.items():
             value, floor = distance(part, real), distance(real[::2], real[1::2]) if len(real) > 3 else None
-            note = f"{by}{len(part):,} images"
+            note = f"{by}{len(part):,} images; the real ones {len(real) // 2:,} beside {len(real) - len(real) // 2:,}"
             found.append(Figure(name=f"{name}{domain}", value=value, floor=floor, better="lower", note=note))
     return found
 

@@ -27,6 +27,7 @@ from zerosum.types import PathLike
 
 COMPARE_SEED = 0
 USUAL = 64  # samples where nobody says how many
+TALLEST = 16  # rows of one image each, or twice as many of two, beyond which they are no grid
 WIDEST = 64  # images in a row of one class; more of them make a square grid
 
 
@@ -67,7 +68,7 @@ def sample(
         labels = np.sort(labels)
         classes = sorted(set(labels.tolist()))
         each, rest = divmod(n, len(classes))
-        if rest == 0 and each <= WIDEST:
+        if rest == 0 and each <= WIDEST and len(classes) <= TALLEST * each:
             columns, rows = each, [generator.classes[number] for number in classes]
     batches = generator.batches(n, seed=seed, labels=labels, psi=psi)
     return draw.write(batches, out, count=n, labels=labels, columns=columns, row_labels=rows)

@@ -118,11 +118,15 @@ def stretch(u: Numbers) -> Affine:
 
 
 def moved(x: Tensor, by: Affine) -> Tensor:
-    """x (N, C, H, W) under p -> A p + b: each pixel comes from A^-1 (p - b), between four others."""
-    a, b, c, d, down, right = (part[:, None, None] for part in by)
+    """x (N, C, H, W) under p -> A p + b: each pixel comes from A^-1 (p - b), between four others.
+
+    Places are told in float32 at least: half of that can't count the pixels of a large image.
+    """
+    dtype = torch.promote_types(x.dtype, torch.float32)
+    a, b, c, d, down, right = (part[:, None, None].to(dtype) for part in by)
     height, width = x.shape[2:]
-    i = (2 * torch.arange(height, device=x.device, dtype=x.dtype) + 1) / height - 1
-    j = (2 * torch.arange(width, device=x.device, dtype=x.dtype) + 1) / width - 1
+    i = (2 * torch.arange(height, device=x.device, dtype=dtype) + 1) / height - 1
+    j = (2 * torch.arange(width, device=x.device, dtype=dtype) + 1) / width - 1
     row, column = i[None, :, None] - down, j[None, None, :] - right
     determinant = a * d - b * c
     from_row = (d * row - b * column) / determinant
@@ -151,7 +155,7 @@ def _between(x: Tensor, row: Tensor, column: Tensor) -> Tensor:
     """x (N, C, H, W) at places (N, h, w) in pixels: the bilinear mean of the four around, mirrored at the edges."""
     height, width = x.shape[2:]
     top, left = row.floor(), column.floor()
-    below, beside = (row - top)[:, None], (column - left)[:, None]
+    below, beside = ((row - top)[:, None].to(x.dtype), (column - left)[:, None].to(x.dtype))
     flat = x.flatten(2)
     found = torch.zeros_like(x)
     for down in (0, 1):

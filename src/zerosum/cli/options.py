@@ -15,7 +15,7 @@ _SETTINGS = "Settings"
 _OUTPUT = "Output"
 _MACHINE = "Machine"
 
-Run = Annotated[Path, typer.Argument(help="A run folder, such as runs/2026-01-31-quick-digits.", metavar="RUN")]
+Run = Annotated[Path, typer.Argument(help="A run folder, such as runs/20260131-120000-quick-digits.", metavar="RUN")]
 Drawings = Annotated[
     Path | None,
     typer.Option(
@@ -59,7 +59,10 @@ Precision = Annotated[
     Literal["32-true", "64-true", "bf16-mixed"],
     typer.Option(help="Of weights and arithmetic.", rich_help_panel=_MACHINE),
 ]
-Checkpoint = Annotated[str | None, typer.Option(help="best, last, or a step that was kept (default: best, else last).")]
+Checkpoint = Annotated[
+    str | None,
+    typer.Option(help="best, last, previous, second, best-FIGURE, or a step that was kept (default: best, else last)."),
+]
 Where = Annotated[Literal["cpu", "cuda", "mps"], typer.Option(help="Where to compute.")]
 Psi = Annotated[
     float, typer.Option(help="Truncation, 0 to 1: less draws nearer to the mean image, less varied.", metavar="P")

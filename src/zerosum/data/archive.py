@@ -12,6 +12,7 @@ import re
 import stat
 import struct
 import tarfile
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -71,6 +72,38 @@ def read_files(path: Path) -> Iterator[File | Skipped]:
     yield from _files_of(_read_zip(path) if start.startswith(b"PK") else _read_tar(path, start))
 
 
+def places(folder: Path) -> dict[str, Path | Skipped]:
+    """Where each file of a folder lies, by the name that `read_files` gives it."""
+    return {entry.name: entry if isinstance(entry, Skipped) else entry.path for entry in _walk(folder)}
+
+
+def read_file(path: Path, name: str | None = None) -> File | Skipped:
+    """A single file under the same bound; without a name by its own."""
+    name = shown(path.name) if name is None else name
+    try:
+        with path.open("rb") as file:
+            return _bounded(name, file, path.stat().st_size)
+    except OSError as error:
+        return Skipped(name=name, reason=f"can't be read: {_reason(error)}")
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is a tar or a zip, by how it begins; where it can't be read, by its name."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(tarfile.BLOCKSIZE)
+    except OSError:
+        start = b""
+    known = (b"PK", *(magic for magic, _ in COMPRESSIONS))
+    return start.startswith(known) or start[257:262] == b"ustar" or path.suffix.lower() == ".tar"
+
+
+def stem(name: str) -> str:
+    """A file's name, with its folders, without its ending."""
+    folders, slash, file = name.rpartition("/")
+    return folders + slash + (file.rpartition(".")[0] or file)
+
+
 def stamp(path: Path) -> str:
     """A quick key: SHA-256 over the names, sizes and times of a folder's files, or of the archive alone.
 
@@ -101,7 +134,12 @@ def _is_folder(path: Path) -> bool:
 
 def shown(name: str | Path) -> str:
     """The name or path as it can be printed and written as UTF-8, whatever bytes it was made of."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(name))
+    return "".join(c if c.isprintable() or _blank(c) else c.encode("unicode_escape").decode() for c in str(name))
+
+
+def _blank(c: str) -> bool:
+    """Whether it is a space of any width or a joiner of letters and emoji, as file names of a Mac have them."""
+    return unicodedata.category(c) == "Zs" or c in "\u200c\u200d"
 
 
 def _hidden(name: str) -> bool:
@@ -179,14 +217,7 @@ def _link_reason(entry: os.DirEntry[str], error: OSError) -> str:
 
 def _read_folder(root: Path) -> Iterator[File | Skipped]:
     for entry in _walk(root):
-        if isinstance(entry, Skipped):
-            yield entry
-            continue
-        try:
-            with entry.path.open("rb") as file:
-                yield _bounded(entry.name, file, entry.status.st_size)
-        except OSError as error:
-            yield Skipped(name=entry.name, reason=f"can't be read: {_reason(error)}")
+        yield entry if isinstance(entry, Skipped) else read_file(entry.path, entry.name)
 
 
 def _bounded(name: str, file: IO[bytes], expected: int) -> File | Skipped:

@@ -155,7 +155,7 @@ def _load(folder: Path, name: str, scanned: Scan, form: Form) -> Dataset | None:
         held_out=_split(images, labels, captions, slice(train, None), form),
         classes=tuple(classes) if classes else None,
         fingerprint=digest,
-        empty_classes=() if form.parted else scanned.empty,
+        empty_classes=scanned.empty if form == IMAGES else (),  # elsewhere folders are no classes
         words=words,
         skipped=(*scanned.skipped, *(one for one in skipped if one.name not in known)),
     )

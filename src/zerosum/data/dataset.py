@@ -38,8 +38,10 @@ class Split:
         return self.labels if self.captions is None else self.captions[:, 0].astype(np.int64)
 
     def of(self, number: int) -> Split:
-        """The samples of one class, without labels."""
-        return Split(samples=self.samples[self.labels == number])
+        """The samples of one class, without labels; no copy where they lie together, as a folder's do in the cache."""
+        rows = np.flatnonzero(self.labels == number)
+        together = len(rows) > 0 and rows[-1] - rows[0] + 1 == len(rows)
+        return Split(samples=self.samples[rows[0] : rows[-1] + 1] if together else self.samples[rows])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -115,6 +115,9 @@ def read_pairs(path: Path) -> Iterator[File | Skipped]:
         if missing := sorted(lonely - found):
             name = next(name for name, half in halves.items() if half[1] == missing[0])
             raise UserError(f"{name} has no partner ({len(missing)} such files): expected one of its name beside it")
+    if path.is_dir():
+        yield from _beside_each_other(path, halves)
+        return
     waiting: dict[str, tuple[int, File]] = {}
     for item in archive.read_files(path):
         if isinstance(item, Skipped) or item.name not in halves:
@@ -125,19 +128,45 @@ def read_pairs(path: Path) -> Iterator[File | Skipped]:
             waiting[key] = side, item
             continue
         partner = waiting.pop(key)[1]
-        a, b = (item, partner) if side == 0 else (partner, item)
-        yield File(key, JOINED + struct.pack("<Q", len(a.data)) + a.data + b.data)
+        yield _joined(key, *((item, partner) if side == 0 else (partner, item)))
+
+
+def _joined(key: str, a: File, b: File) -> File:
+    return File(key, JOINED + struct.pack("<Q", len(a.data)) + a.data + b.data)
+
+
+def _beside_each_other(folder: Path, halves: dict[str, tuple[int, str]]) -> Iterator[File | Skipped]:
+    """The same of a folder, whose files can be read in any order: one pair in memory at a time."""
+    pairs: dict[str, list[str]] = {}
+    for name, (side, key) in halves.items():
+        pairs.setdefault(key, ["", ""])[side] = name
+    places = archive.places(folder)
+    for name, place in places.items():
+        if isinstance(place, Skipped):
+            yield place
+        elif name not in halves:
+            yield Skipped(name=name, reason="outside the two folders")
+    for key, names in pairs.items():
+        found: list[File | Skipped] = []
+        for name in names:
+            place = places[name]
+            found.append(place if isinstance(place, Skipped) else archive.read_file(place, name))
+        a, b = found
+        if isinstance(a, File) and isinstance(b, File):
+            yield _joined(key, a, b)
+        else:
+            yield from (one for one in found if isinstance(one, Skipped))
 
 
 def halves_of(names: Sequence[str]) -> dict[str, tuple[int, str]] | None:
     """Of each file in two folders of halves its side, 0 or 1, and what both are called; None where there are none.
 
     The folders are called trainA and trainB (and so on for test and val), train_label and train_img as pix2pixHD's,
-    train/A and train/B, or are the only two of any other names; or they are Cityscapes' leftImg8bit and gtFine, whose
-    files end differently. What no image is by its ending is no half of one.
+    train/A and train/B, or are the only two of any other names, also in train; or they are Cityscapes' leftImg8bit and
+    gtFine, whose files end differently. What no image is by its ending is no half of one.
     """
     names = [name for name in names if Path(name).suffix.lower() in Image.registered_extensions()]
-    parts = [_side_first(part) for part in without_top(names)]
+    parts = _sides_first(without_top(names))
     heads = sorted({part[0] for part in parts if len(part) > 1})
     sides = {head: SIDE.fullmatch(head) for head in heads}
     endings = {}
@@ -155,17 +184,25 @@ def halves_of(names: Sequence[str]) -> dict[str, tuple[int, str]] | None:
         if len(part) > 1:
             side, split = found[part[0]]
             rest = "/".join([*([split] if split else []), *part[1:]])
-            key = rest.rpartition(".")[0] or rest
+            key = archive.stem(rest)
             if key.endswith(ending := endings.get(part[0], "")):
                 halves[name] = side, key.removesuffix(ending)
     return halves
 
 
-def _side_first(part: list[str]) -> list[str]:
-    """train/A/… as trainA/…; other places as they are."""
-    if len(part) > 2 and part[0] in SPLITS and part[1] in ("A", "B"):
-        return [part[0] + part[1], *part[2:]]
-    return part
+def _sides_first(parts: list[list[str]]) -> list[list[str]]:
+    """train/A/… as trainA/…, and so with the only two folders of other names that share files'; the rest as it is."""
+    inside: dict[str, set[str]] = {}
+    for part in parts:
+        if len(part) > 2 and part[0] in SPLITS:
+            inside.setdefault(part[1], set()).add(archive.stem("/".join([part[0], *part[2:]])))
+    sides = {name: name for name in ("A", "B")}
+    if len(inside) == 2 and set.intersection(*inside.values()):
+        sides = dict(zip(sorted(inside, key=lambda name: (SIDES.get(name, 2), name)), "AB", strict=True))
+    return [
+        [part[0] + sides[part[1]], *part[2:]] if len(part) > 2 and part[0] in SPLITS and part[1] in sides else part
+        for part in parts
+    ]
 
 
 def decode_pair(data: bytes, size: int, channels: int) -> npt.NDArray[np.uint8]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from zerosum.data import archive, transforms
-from zerosum.data.archive import File
+from zerosum.data.archive import File, stem
 from zerosum.data.dataset import Skipped
 from zerosum.data.keypoints import Points
 from zerosum.errors import UserError
@@ -55,11 +55,6 @@ class Face:
     def likeness(self, other: Face) -> int:
         """How many parts of the two names are the same at the same place: session, recording, light."""
         return sum(mine == theirs for mine, theirs in zip(self.parts, other.parts, strict=False))
-
-
-def stem(name: str) -> str:
-    """A file's name without what follows its last dot."""
-    return name.rpartition(".")[0] or name
 
 
 def read_faces(path: Path) -> tuple[list[Face], list[Skipped]]:

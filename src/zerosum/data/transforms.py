@@ -69,7 +69,7 @@ class UnequalError(ImageError):
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of itself before a pixel is decoded."""
+    """What a file says of itself before a pixel is decoded; its sides as they are seen."""
 
     width: int
     height: int
@@ -92,7 +92,7 @@ def inspect(data: bytes) -> Header:
     """The header of an image file; `ImageError` where it is none, or too large to decode."""
     image = _opened(data)
     try:
-        return Header(image.width, image.height, image.mode, _is_grey(image))
+        return Header(*_as_seen(image), image.mode, _is_grey(image))
     except DECODE_ERRORS as error:
         raise ImageError(f"damaged: {_few_words(error)}") from None
 
@@ -119,6 +119,11 @@ def decode(data: bytes, size: int, channels: int) -> npt.NDArray[np.uint8]:
 def decode_whole(data: bytes, size: int, channels: int) -> npt.NDArray[np.uint8]:
     """The whole image (size, size, channels), uint8: upright, in the middle of a square that repeats its edges."""
     _, pixels = whole(data)
+    if max(pixels.shape) ** 2 > MAX_PIXELS:  # the square of a long strip would have no room
+        scale = 4 * size / max(pixels.shape)
+        sides = [max(1, round(scale * length)) for length in (pixels.shape[1], pixels.shape[0])]
+        small = np.asarray(picture(pixels).resize((sides[0], sides[1]), Image.Resampling.LANCZOS))
+        pixels = small.reshape(sides[1], sides[0], -1)
     height, width = pixels.shape[:2]
     side = max(height, width)
     rows, columns = ((side - length) // 2 for length in (height, width))
@@ -152,7 +157,10 @@ def require_one_shape(a: bytes, b: bytes) -> None:
 
 def _sides(data: bytes) -> tuple[int, int]:
     """Width and height as they are seen."""
-    image = _opened(data)
+    return _as_seen(_opened(data))
+
+
+def _as_seen(image: Image.Image) -> tuple[int, int]:
     return (image.height, image.width) if _orientation(image) in TURNED else (image.width, image.height)
 
 

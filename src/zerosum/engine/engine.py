@@ -25,6 +25,7 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["32-true", "64-true", "bf16-mixed"]  # float16 would need its gradients scaled
 
 PATIENCE = timedelta(seconds=50)  # a collective that waits longer has lost a rank
+LONG = timedelta(days=7)  # that of the leading process, which alone draws, judges and writes
 BUCKET = 8 * 2**20  # elements of one all-reduce
 
 
@@ -53,6 +54,7 @@ class Engine:
         self.fabric.launch()
         if world > 1:
             atexit.register(_leave)
+            self.patient = dist.new_group(backend="gloo", timeout=LONG)
         self.precision = precision
         self.keeps_memory = keep_memory()
         if self.device.type == "cuda":  # sums of 32 bits from factors of 19, and each shape's fastest kernel
@@ -187,6 +189,12 @@ class Engine:
                 missing = [0]
         who = f"rank {', '.join(map(str, missing))}" if missing else "a rank"
         return RankLostError(f"{who} was lost, so rank {self.rank} stops: resume the run from its last checkpoint")
+
+    def follow(self) -> None:
+        """Until the leading process is here, however long what it alone does takes; it waits for nobody."""
+        if self.world > 1:
+            with self.together():
+                dist.broadcast(torch.zeros(1), src=0, group=self.patient)
 
     def wait(self) -> None:
         """Until every process is here."""

@@ -58,6 +58,7 @@ class Loop:
         self.signal: int | None = None  # that asked for a stop
         self.end_known = False  # and so looked at whether the stages fit in
         self.kept = training.step  # the step that `last` is of
+        self.apart = False  # whether the leading process did since what the others do not
         self.clock = Clock(training, habits.save_steps)
         self.bests = Bests(training, folder, self._emit, self._save)
 
@@ -142,11 +143,15 @@ class Loop:
         finished = not signs.stop or training.step == training.plan.steps
         if finished:
             self._conclude()
+            self.engine.follow()
         self._save("last")
         return "finished" if finished else "stopped"
 
     def _agree(self) -> Signs:
         """What is due next. Several processes follow the leader's clock, and stop where any of them got a signal."""
+        if self.apart:  # the leading process may be busy for longer than a collective waits
+            self.engine.follow()
+            self.apart = False
         signs = self.clock.signs(stop=self.signal or (GIVEN_UP if self._why_dead() else 0))
         if self.engine.world == 1:
             return signs
@@ -307,7 +312,7 @@ class Loop:
 
     def _certified(self) -> State:
         """The training's state, known to be finite, as all that is saved and drawn is. By all processes."""
-        training = self.training
+        training, self.apart = self.training, True
         training.settle()
         state = training.state_dict()
         for part in ("weights", "ema", "optimizers"):

@@ -65,15 +65,22 @@ class Leg:
     steps: int = 0  # its length; 0 where there are no stages
     moving: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # what changes over it: from, to
     course: Literal["linear", "cosine"] = "linear"
+    begun: float = 0.0  # the share of the course that was behind it when it began
+
+    def way(self, step: int) -> float:
+        """The share of the whole course that is behind a step (from 1) of this leg."""
+        return min(1.0, self.begun + (1 - self.begun) * (step - self.after) / self.steps)
 
     def at(self, step: int) -> Recipe:
         """The recipe of a step (from 1) of this leg: its last one has all that moves at the end of its way."""
         if not self.moving:
             return self.recipe
-        way = min(1.0, (step - self.after) / self.steps)
-        if self.course == "cosine":
-            way = 0.5 - 0.5 * math.cos(math.pi * way)
+        way, begun = self._bent(self.way(step)), self._bent(self.begun)
+        way = (way - begun) / (1 - begun)
         return self.recipe.override({key: start + way * (end - start) for key, (start, end) in self.moving.items()})
+
+    def _bent(self, way: float) -> float:
+        return 0.5 - 0.5 * math.cos(math.pi * way) if self.course == "cosine" else way
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,7 @@ class Plan:
         for number, stage in enumerate(recipe.stages, start=1):
             current = _staged(current, stage.changes)
             length, moving = _length(current, stage, count), current.moving(stage)
-            legs.append(Leg(after, current, number, length, moving, stage.course))
+            legs.append(Leg(after, current, number, length, moving, stage.course, stage.begun))
             current = _staged(current, {key: end for key, (_, end) in moving.items()})
             after += length
         steps: int | None = after if legs else None

@@ -34,11 +34,10 @@ class AdaptiveP:
     def see(self, right: Tensor, batch: int, target: float, images: int) -> None:
         """After a turn in which D took the share `right` of `batch` real samples for real."""
         self.on(right.device)
-        self.signs = self.signs + (2 * right - 1)
+        self.signs = self.signs + (2 * mean_over_ranks(right) - 1)
         self.turns += 1
         if self.turns == INTERVAL:
-            found = mean_over_ranks(self.signs / INTERVAL)
-            self.p = (self.p + torch.sign(found - target) * batch * INTERVAL / images).clamp(0, 1)
+            self.p = (self.p + torch.sign(self.signs / INTERVAL - target) * batch * INTERVAL / images).clamp(0, 1)
             self.signs, self.turns = torch.zeros_like(self.signs), 0
 
     def state_dict(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from zerosum.spec import Rules
+from zerosum.spec import Rules, Stage
 
 Terms = dict[str, Tensor]
 
@@ -120,6 +120,15 @@ class Game(ABC):
     def skip(self, step: int) -> None:
         """Count round `step` as played, where its work was done by other means; for games whose rounds have phases."""
         assert self.phase(step) is None
+
+    @staticmethod
+    def staged(stages: tuple[Stage, ...], size: int) -> tuple[Stage, ...]:
+        """The stages of a recipe that this game has for images of that size."""
+        return stages
+
+    def as_shown(self, x: Tensor) -> Tensor:
+        """Real samples as the players see them by now."""
+        return x
 
     def logits(self, x: Tensor, y: Tensor | None) -> Tensor | None:
         """The judging player's logits (N,) on samples and their classes, as it stands; None where nobody judges."""

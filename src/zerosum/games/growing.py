@@ -7,14 +7,18 @@ plan of the run and in the networks' own state.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
+
+from torch import Tensor
 
 from zerosum.errors import UserError
 from zerosum.games import GAMES
 from zerosum.games.adversarial import Adversarial, Batch, Table
 from zerosum.games.base import Draws
 from zerosum.games.rules import GrowingRules
-from zerosum.networks.growing import Growing, faded
+from zerosum.networks.growing import Growing, doublings, faded
+from zerosum.spec import Stage
 
 
 @GAMES.register("growing")
@@ -39,14 +43,36 @@ class GrowingGame(Adversarial):
         """None: networks change while they grow."""
         return
 
+    @staticmethod
+    def staged(stages: tuple[Stage, ...], size: int) -> tuple[Stage, ...]:
+        """Without those that only grow beyond the size: as many images more at the full one, in one stage."""
+        kept: list[Stage] = []
+        growth, top = 0.0, doublings(size)
+        for stage in stages:
+            told = {**stage.changes, **stage.gradually}
+            if growth >= top and told.keys() <= {"growth"}:
+                stage = replace(stage, changes={}, gradually={})
+                before = kept[-1]
+                if not (before.changes or before.gradually) and stage.images and before.images:
+                    kept[-1] = replace(before, images=before.images + stage.images)
+                    continue
+            growth = max(growth, told.get("growth", 0.0))
+            kept.append(stage)
+        return tuple(kept)
+
+    def as_shown(self, x: Tensor) -> Tensor:
+        """In the size that G has reached, and as blurred as its own images while layers fade in."""
+        G = self.networks["G"]
+        assert isinstance(G, Growing)
+        return faded(x, G.side, G.level[1])
+
     def table(self, batch: int, draws: Draws, observe: bool) -> Table:
         return GrowingTable(self, batch, draws, observe)
 
 
 class GrowingTable(Table):
-    """Real images come in the size that G has reached, and as blurred as its own while layers fade in."""
+    """Real images come as the game shows them."""
 
     def draw_real(self, count: int) -> Batch:
         real = super().draw_real(count)
-        assert isinstance(self.G, Growing)
-        return Batch(faded(real.x, self.G.side, self.G.level[1]), real.y)
+        return Batch(self.game.as_shown(real.x), real.y)

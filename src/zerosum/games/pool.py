@@ -47,8 +47,8 @@ class Pool:
         return {} if self.images is None else {"images": self.images}
 
     def load_state_dict(self, state: Mapping[str, Any], like: Tensor) -> None:
-        """The reverse of `state_dict`, on the device and in the precision of `like`."""
-        self.images = state["images"].to(like) if "images" in state else None
+        """The reverse of `state_dict`, on the device and in the precision of `like`; a smaller pool keeps the first."""
+        self.images = state["images"][: self.size].to(like) if self.size and "images" in state else None
 
 
 def gathered(values: Tensor) -> Tensor:

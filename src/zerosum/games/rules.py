@@ -174,7 +174,7 @@ class PathRules(AdversarialRules):
     kind: ClassVar[str] = "paths"
 
     def draws(self, batch: int) -> tuple[int, ...]:
-        return *super().draws(batch), self.path_batch(batch)
+        return *super().draws(batch), *([self.path_batch(batch)] if self.path_weight else [])
 
     def path_batch(self, batch: int) -> int:
         """The samples that path lengths are taken of."""

@@ -176,7 +176,7 @@ FIGURES: Mapping[str, tuple[Make, tuple[str, ...]]] = {
     "ms-ssim": (_diversity, ("ms-ssim",)),
     "swd": (_swd, ("swd",)),
     "copies": (_memory, ("copies",)),
-    "modes": (_stacked, ("modes", "modes-kl")),
+    "modes": (_stacked, ("modes", "modes-kl", "high-quality", "reverse-kl")),  # the last two of points alone
 }
 WITHOUT_NETWORK = ("swd", "modes")
 

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from zerosum.networks import NETWORKS
 from zerosum.networks.convolution import Conv2d
-from zerosum.networks.layers import Flatten, Unflatten, require_images
+from zerosum.networks.layers import Flatten, Unflatten, clipped, require_images
 from zerosum.networks.product import Linear
 from zerosum.types import Domain
 
@@ -75,7 +75,7 @@ class BeganGenerator(nn.Module):
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         images: Tensor = self.decoder(torch.erf(z / 2**0.5))
-        return images if self.training else images.clamp(*self.value_range)
+        return images if self.training else clipped(images, self.value_range)
 
 
 @NETWORKS.register("began-discriminator")

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.networks.equalized import EqualConv2d, EqualLinear, MinibatchStd, leaky
-from zerosum.networks.layers import flat, require_images
+from zerosum.networks.layers import clipped, flat, require_images
 from zerosum.networks.resample import enlarge, shrink
 from zerosum.networks.styled import ClassLogit
 from zerosum.types import Domain
@@ -74,7 +74,7 @@ class Growing(nn.Module):
         images: Tensor = to_image[level](x)
         if fade < 1:
             images = torch.lerp(enlarge(to_image[level - 1](before), images.shape[2]), images, fade)
-        return images if self.training else enlarge(images, self.size).clamp(*domain.value_range)
+        return images if self.training else clipped(enlarge(images, self.size), domain.value_range)
 
     @property
     def level(self) -> tuple[int, float]:

@@ -119,6 +119,23 @@ def output_activation(domain: Domain) -> nn.Module:
     raise UserError(f"value_range is {low:g},{high:g}; expected -1,1 (tanh) or 0,1 (sigmoid)")
 
 
+class _Clipped(torch.autograd.Function):
+    """Clipped values whose gradient is that of the values as they were."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, low: float, high: float) -> Tensor:
+        return x.clamp(low, high)
+
+    @staticmethod
+    def backward(ctx: Any, *gradient: Any) -> Any:
+        return gradient[0], None, None
+
+
+def clipped(x: Tensor, value_range: tuple[float, float]) -> Tensor:
+    """What others see of a G that ends linearly: within the range, and to be led back into it where it is beyond."""
+    return _Clipped.apply(x, *value_range) if torch.is_grad_enabled() else x.clamp(*value_range)  # type: ignore
+
+
 def require_images(domain: Domain, network: str, sizes: tuple[int, ...] = ()) -> None:
     """`UserError` for points, and for a size that the network can't make; no sizes means any."""
     if len(domain.shape) != 3:

@@ -20,7 +20,7 @@ from zerosum.errors import UserError
 from zerosum.networks import NETWORKS
 from zerosum.networks.convolution import Conv2d
 from zerosum.networks.dcgan import DcganDiscriminator
-from zerosum.networks.layers import Flatten, Residual, Unflatten, require_images, require_source
+from zerosum.networks.layers import Flatten, Residual, Unflatten, clipped, require_images, require_source
 from zerosum.networks.product import Linear
 from zerosum.types import Domain
 
@@ -118,7 +118,7 @@ class Pg2Generator(nn.Module):
             made: Tensor = self.coarse(x[:, :-1])
         if refines:
             made = made + self.fine(torch.cat([x[:, : self.channels], made], dim=1))
-        return made if self.training else made.clamp(self.low, self.high)
+        return made if self.training else clipped(made, (self.low, self.high))
 
 
 @NETWORKS.register("pg2-discriminator")

@@ -18,7 +18,7 @@ from zerosum.networks.conditioning import ClassEmbedding, projected
 from zerosum.networks.convolution import Conv2d
 from zerosum.networks.equalized import leaky
 from zerosum.networks.growing import first_side, maps_of
-from zerosum.networks.layers import require_images
+from zerosum.networks.layers import clipped, require_images
 from zerosum.networks.product import Linear
 from zerosum.networks.resample import downsample, upsample
 from zerosum.types import Domain
@@ -116,7 +116,7 @@ class R3ganGenerator(nn.Module):
             z = torch.cat([z, self.embed(y)], dim=1)
         x = self.basis * self.start(z)[:, :, None, None]
         images: Tensor = self.end(self.stages(x))
-        return images if self.training else images.clamp(*self.domain.value_range)
+        return images if self.training else clipped(images, self.domain.value_range)
 
 
 @NETWORKS.register("r3gan-discriminator")

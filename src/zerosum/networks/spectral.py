@@ -48,11 +48,12 @@ class SpectralNorm(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         matrix = self.matrix(weight)
-        if self.training:
-            self.iterate(matrix.detach())
-        # Copies: a second pass moves the vectors while the graph of the first still needs them.
-        u, v = self.u.clone(), self.v.clone()
-        return weight / torch.dot(u, matrix @ v)
+        with torch.autocast(weight.device.type, enabled=False):  # sigma is divided by: half its digits are too few
+            if self.training:
+                self.iterate(matrix.detach())
+            # Copies: a second pass moves the vectors while the graph of the first still needs them.
+            u, v = self.u.clone(), self.v.clone()
+            return weight / torch.dot(u, matrix @ v)
 
 
 def spectral_norm(layer: Layer) -> Layer:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from zerosum.errors import UserError
 from zerosum.networks import NETWORKS
 from zerosum.networks.convolution import Conv2d
-from zerosum.networks.layers import BatchNorm, Flatten, Residual, require_images, require_source
+from zerosum.networks.layers import BatchNorm, Flatten, Residual, clipped, require_images, require_source
 from zerosum.networks.product import Linear
 from zerosum.types import Domain
 
@@ -59,7 +59,7 @@ class SrGanGenerator(nn.Module):
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         x = self.begins(x)
         made: Tensor = self.ends(x + self.blocks(x))
-        return made if self.training else made.clamp(self.low, self.high)
+        return made if self.training else clipped(made, (self.low, self.high))
 
 
 @NETWORKS.register("srgan-discriminator")

@@ -20,6 +20,7 @@ from zerosum.types import Domain
 
 MAPPING_RATE = 0.01  # of the mapping network's learning by that of the rest
 W_DECAY = 0.995  # of the running mean of w, a batch
+DRAWN, SEED = 1_000, 51_511  # z for the mean of a class's w
 
 
 class Mapping(nn.Module):
@@ -98,9 +99,19 @@ class Styled(nn.Module):
         other = self.map(torch.randn_like(z), y)
         return torch.cat([ws[:, :first], other[:, None].expand(-1, self.styles - first, -1)], dim=1)
 
-    def truncated(self, w: Tensor, psi: float) -> Tensor:
-        """w nearer to the mean: psi of the way from there; 1 leaves it, 0 is the mean itself."""
-        return torch.lerp(self.w_mean.to(w), w, psi)
+    def middle(self, y: Tensor | None) -> Tensor:
+        """The mean of w, (1, w_dim); with classes, or mixtures of them, that of each one's w: (N, w_dim)."""
+        if y is None or self.mapping.classes is None:
+            return self.w_mean[None]
+        rows, places = torch.unique(y, dim=0, return_inverse=True)
+        z = torch.randn(DRAWN, self.z_dim, generator=torch.Generator().manual_seed(SEED)).to(self.w_mean)
+        means = [self.map(z, row.expand(DRAWN, *row.shape)).mean(dim=0) for row in rows]
+        return torch.stack(means)[places]
+
+    def truncated(self, w: Tensor, psi: float, y: Tensor | None = None) -> Tensor:
+        """w (N, …, w_dim) nearer to the middle: psi of the way from there; 1 leaves it, 0 is the middle itself."""
+        middle = self.middle(y).to(w)
+        return torch.lerp(middle.view(-1, *[1] * (w.dim() - 2), self.w_dim), w, psi)
 
 
 class Noise(nn.Module):

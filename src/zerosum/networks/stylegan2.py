@@ -16,7 +16,7 @@ from zerosum.networks import NETWORKS
 from zerosum.networks.convolution import convolve, spread
 from zerosum.networks.equalized import EqualConv2d, EqualLinear, MinibatchStd, leaky
 from zerosum.networks.growing import SIZES, first_side, maps_of, sides
-from zerosum.networks.layers import flat, require_images
+from zerosum.networks.layers import clipped, flat, require_images
 from zerosum.networks.resample import binomial, downsample, upsample
 from zerosum.networks.styled import ClassLogit, Noise, Styled
 from zerosum.types import Domain
@@ -137,7 +137,7 @@ class Stylegan2Generator(Styled):
             x = self.layers[2 * number](x, ws[:, 2 * number])
             # The image's style is that of the next map's first layer.
             images = upsample(images) + self.to_image[number](x, ws[:, 2 * number + 1])
-        return images if self.training else images.clamp(*self.domain.value_range)
+        return images if self.training else clipped(images, self.domain.value_range)
 
 
 class ResidualDown(nn.Module):

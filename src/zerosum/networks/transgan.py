@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from zerosum.errors import UserError
 from zerosum.networks import NETWORKS
-from zerosum.networks.layers import require_images
+from zerosum.networks.layers import clipped, require_images
 from zerosum.networks.product import Linear
 from zerosum.types import Domain
 
@@ -128,6 +128,7 @@ class TransganGenerator(nn.Module):
     """z (N, z_dim) to images; `first`, `later` and `last`: blocks of the first stage, those between, and the last."""
 
     linear_end = True
+    most_at_once = 32  # attention keeps a number for each two tokens
 
     def __init__(
         self,
@@ -170,7 +171,7 @@ class TransganGenerator(nn.Module):
                 x = double(x, math.isqrt(x.shape[1]))
             x = stage(x)
         images: Tensor = self.places(self.end(x).transpose(1, 2))
-        return images if self.training else images.clamp(*self.value_range)
+        return images if self.training else clipped(images, self.value_range)
 
 
 @NETWORKS.register("transgan-discriminator")

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from zerosum.errors import UserError
 from zerosum.networks.equalized import EqualLinear
 from zerosum.networks.styled import Styled
-from zerosum.sampling.draw import dtype_of, evaluating, latents, z_dim_of
+from zerosum.sampling.draw import as_tensor, class_labels, dtype_of, evaluating, latents, z_dim_of
 from zerosum.sampling.grid import Bytes, to_uint8
 from zerosum.sampling.latents import Space
 
@@ -61,15 +61,20 @@ def find(
     *,
     seed: int,
     device: torch.device | str = "cpu",
+    classes: int | None = None,
     label: int | None = None,
 ) -> Directions:
-    """`count` directions; label: the class of the z that are drawn, for a conditional G.
+    """`count` directions; classes: of a conditional G, all of which the z are of in turn, or the `label` alone.
 
     Each points to where its largest component is positive. `UserError` for more than there are.
     """
     space, z_dim = Space(G), z_dim_of(G)
     z = torch.cat(list(latents(DRAWN, z_dim, seed=seed))).to(device, dtype_of(G))
-    y = None if label is None else torch.full((DRAWN,), label, device=device)
+    y = None
+    if label is not None:
+        y = torch.full((DRAWN,), label, device=device)
+    elif classes is not None:
+        y = as_tensor(class_labels(DRAWN, classes), device)
     if space.styled is not None:
         with evaluating(G):
             w = space.styled.map(z, y)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ Samples = npt.NDArray[Any]  # images uint8 (n, H, W, C), or points float32 (n, 2
 
 CHUNK = 64  # latents drawn at one time: torch's normal numbers depend on how many are asked for
 GRID_LIMIT = 10_000
+FEWEST, VALUES = 16, 2**30  # images kept in memory together, or as many as have so many values
 MOST, PIXELS = 256, 2**20  # samples drawn at one time, or as many as have so many pixels together
 
 
@@ -42,9 +44,18 @@ def dtype_of(G: nn.Module) -> torch.dtype:
     return next((weight.dtype for weight in G.parameters()), torch.float32)
 
 
-def at_once(shape: tuple[int, ...]) -> int:
-    """How many samples of that shape, (C, H, W) or (2,), are drawn at one time: fewer of large images."""
-    return MOST if len(shape) == 1 else max(1, min(MOST, PIXELS // (shape[1] * shape[2])))
+def at_once(shape: tuple[int, ...], G: nn.Module | None = None) -> int:
+    """How many samples of that shape, (C, H, W) or (2,), are drawn at one time: fewer of large images.
+
+    A G whose maps are much larger than its images says how many by its `most_at_once`.
+    """
+    most = int(getattr(G, "most_at_once", MOST))
+    return most if len(shape) == 1 else max(1, min(most, PIXELS // (shape[1] * shape[2])))
+
+
+def kept_at_once(shape: tuple[int, ...], count: int, values: int = VALUES) -> int:
+    """`count`, or fewer of images so large that they would fill the memory."""
+    return min(count, max(FEWEST, values // math.prod(shape)))
 
 
 def z_dim_of(G: nn.Module) -> int:
@@ -109,7 +120,7 @@ def draw(
         # Modes are set for each batch and not around the loop: between two batches G is the caller's.
         with evaluating(G):
             y = None if labels is None else as_tensor(labels[start : start + len(z)], device)
-            made = space.images(space.truncated(space.codes(z.to(device, dtype), y), psi), y)
+            made = space.images(space.truncated(space.codes(z.to(device, dtype), y), psi, y), y)
             samples = made.float().cpu().numpy() if made.dim() == 2 else to_uint8(made, value_range)
         start += len(z)
         yield samples

@@ -1,9 +1,9 @@
 """The codes that a generator is steered by, whatever its kind, and their truncation.
 
-By styles (Karras et al. 2019, arXiv 1812.04948): w, one for each layer, truncated towards their mean (appendix B). Any
-other: z, truncated as in BigGAN (Brock et al. 2018, arXiv 1809.11096, section 3.1). Differences from the latter: z is
-not drawn again until it lies within a threshold, but moved there in order, so that a seed gives related images at every
-psi; and psi is half the threshold, so that 1 is next to no truncation.
+By styles (Karras et al. 2019, arXiv 1812.04948): w, one for each layer, truncated towards their mean (appendix B), with
+classes towards that of the class. Any other: z, truncated as in BigGAN (Brock et al. 2018, arXiv 1809.11096, section
+3.1). Differences from the latter: z is not drawn again until it lies within a threshold, but moved there in order, so
+that a seed gives related images at every psi; and psi is half the threshold, so that 1 is next to no truncation.
 """
 
 from __future__ import annotations
@@ -46,12 +46,15 @@ class Space:
             made = self.G(codes[:, 0]) if y is None else self.G(codes[:, 0], y)
         return made
 
-    def truncated(self, codes: Tensor, psi: float) -> Tensor:
-        """Codes nearer to the middle: psi 1 leaves them as they are, 0 is the middle; `UserError` as `require_psi`."""
+    def truncated(self, codes: Tensor, psi: float, y: Tensor | None = None) -> Tensor:
+        """Codes nearer to the middle: psi 1 leaves them as they are, 0 is the middle; `UserError` as `require_psi`.
+
+        y: as for `codes`, since the middle of a w is that of its class.
+        """
         require_psi(psi)
         if psi == 1:
             return codes
-        return within(codes, THRESHOLD * psi) if self.styled is None else self.styled.truncated(codes, psi)
+        return within(codes, THRESHOLD * psi) if self.styled is None else self.styled.truncated(codes, psi, y)
 
 
 def require_psi(psi: float) -> None:

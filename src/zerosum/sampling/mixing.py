@@ -18,6 +18,7 @@ from zerosum.sampling.draw import GRID_LIMIT, Labels, as_tensor, dtype_of, evalu
 from zerosum.sampling.grid import BACKGROUND, Bytes, to_uint8
 from zerosum.sampling.latents import Space, require_psi
 
+AT_ONCE = 8  # pictures drawn at one time
 COARSE, MIDDLE = 4, 8  # the first layer after those of this name
 
 
@@ -69,10 +70,11 @@ def mix(
     z = torch.cat(list(latents(rows + columns, G.z_dim, seed=seed))).to(device, dtype_of(G))
     y = None if labels is None else as_tensor(labels, device)
     with evaluating(G):
-        codes = space.truncated(space.codes(z, y), psi)
-        made = [to_uint8(space.images(row), value_range) for row in _rows(codes[:rows], codes[rows:], chosen)]
-    made[0][0] = BACKGROUND
-    return np.concatenate(made)
+        codes = space.truncated(space.codes(z, y), psi, y)
+        cells = (part for row in _rows(codes[:rows], codes[rows:], chosen) for part in torch.split(row, AT_ONCE))
+        made = np.concatenate([to_uint8(space.images(part), value_range) for part in cells])
+    made[0] = BACKGROUND
+    return made
 
 
 def _rows(A: torch.Tensor, B: torch.Tensor, layers: range) -> Iterator[torch.Tensor]:

@@ -89,7 +89,7 @@ def project(
     sight = Sight(space, search, target[None].to(device, dtype_of(G)), high - low)
     everyone = torch.arange(len(search.code), device=device)
     with evaluating(G):
-        start = sight.look(everyone, 1.0)[1].min().item()
+        start = sight.errors(everyone, 1.0).min().item()
     best, distances = descend(sight, everyone, steps)
     with evaluating(G):
         images, end = sight.look(best, 1.0)
@@ -115,6 +115,15 @@ class Sight:
         images = self.space.images(self.search.layered(t)[chosen], None if y is None else y[chosen])
         return images, distance(images / self.span, self.target / self.span)
 
+    def errors(self, chosen: Tensor, t: float) -> Tensor:
+        """The distances alone, of a few codes at a time."""
+        return torch.cat([self.look(some, t)[1] for some in torch.split(chosen, STARTS)])
+
+    def best(self, chosen: Tensor, t: float) -> Tensor:
+        """Which one of the codes is the nearest, (1,)."""
+        with torch.no_grad():
+            return chosen[self.errors(chosen, t).argmin()][None]
+
 
 def descend(sight: Sight, alive: Tensor, steps: int) -> tuple[Tensor, tuple[float, ...]]:
     """Move the codes by Adam, after a fifth of the steps the best alone: which (1,), and the least distance by step."""
@@ -124,14 +133,16 @@ def descend(sight: Sight, alive: Tensor, steps: int) -> tuple[Tensor, tuple[floa
         for step in range(steps):
             t = step / steps
             optimizer.param_groups[0]["lr"] = rate(t)
-            _, errors = sight.look(alive, t)
             if t >= TRIED and len(alive) > 1:
-                alive, errors = alive[errors.argmin()][None], errors.min()[None]
-            (search.code.grad,) = torch.autograd.grad((errors * (1 + search.pull()[alive])).sum(), search.code)
+                alive = sight.best(alive, t)
+            found, search.code.grad = [], torch.zeros_like(search.code)
+            for some in torch.split(alive, STARTS):
+                _, errors = sight.look(some, t)
+                search.code.grad += torch.autograd.grad((errors * (1 + search.pull()[some])).sum(), search.code)[0]
+                found.append(errors.detach().min())
             optimizer.step()
-            seen.append(errors.detach().min())
-        with torch.no_grad():
-            alive = alive[sight.look(alive, 1.0)[1].argmin()][None]
+            seen.append(torch.stack(found).min())
+        alive = sight.best(alive, 1.0)
     return alive, tuple(torch.stack(seen).tolist())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -12,27 +12,39 @@ Make = Callable[[Tensor], Tensor]  # (1, c, h, w) to (1, C, h, w)
 
 
 def through(make: Make, x: Tensor, *, granularity: int, factor: int = 1, tile: int = 512, overlap: int = 64) -> Tensor:
-    """x (1, c, H, W) to (1, C, factor H, factor W): whole where it is no larger than a tile, else tile by tile.
+    """x (1, c, H, W) to (1, C, factor H, factor W), all `bands` in one."""
+    return torch.cat(list(bands(make, x, granularity=granularity, factor=factor, tile=tile, overlap=overlap)), dim=2)
+
+
+def bands(
+    make: Make, x: Tensor, *, granularity: int, factor: int = 1, tile: int = 512, overlap: int = 64
+) -> Iterator[Tensor]:
+    """x (1, c, H, W) to (1, C, h, factor W), from top to bottom: whole where it is no larger than a tile, else in rows.
 
     Sides are filled up to multiples of `granularity` with the image's own mirror image, and cut again. `tile` and
-    `overlap`, in pixels of x, are multiples of it; `factor` is how many times `make` enlarges.
+    `overlap`, in pixels of x, are multiples of it; `factor` is how many times `make` enlarges. What is kept of an
+    image is two rows of tiles.
     """
     height, width = (factor * side for side in x.shape[2:])
     x = filled(x, granularity)
     if max(x.shape[2:]) <= tile:
-        return make(x)[:, :, :height, :width]
-    total: Tensor | None = None
-    weight = x.new_zeros(1, 1, *(factor * side for side in x.shape[2:]))
-    for top in starts(x.shape[2], tile, overlap):
-        for left in starts(x.shape[3], tile, overlap):
+        yield make(x)[:, :, :height, :width]
+        return
+    tops, lefts = (starts(side, tile, overlap) for side in x.shape[2:])
+    total: Tensor | None = None  # of the rows from `top` on: what tiles made, times their weights; and the weights
+    for top, following in zip(tops, [*tops[1:], x.shape[2]], strict=True):
+        for left in lefts:
             made = make(x[..., top : top + tile, left : left + tile])
             rows, columns = (hill(side, factor * overlap).to(made) for side in made.shape[2:])
-            place = (..., slice(factor * top, factor * (top + tile)), slice(factor * left, factor * (left + tile)))
-            total = made.new_zeros(1, made.shape[1], *weight.shape[2:]) if total is None else total
-            total[place] += rows[:, None] * columns * made
-            weight[place] += rows[:, None] * columns
-    assert total is not None
-    return (total / weight)[:, :, :height, :width]
+            weight = (rows[:, None] * columns).expand(1, 1, -1, -1)
+            if total is None:
+                total = made.new_zeros(1, made.shape[1] + 1, made.shape[2], factor * x.shape[3])
+            total[..., factor * left : factor * left + made.shape[3]] += torch.cat([made * weight, weight], dim=1)
+        assert total is not None
+        done = factor * (following - top)
+        found = total[:, :-1, :done, :width] / total[:, -1:, :done, :width]
+        yield found[:, :, : height - factor * top]
+        total = F.pad(total[:, :, done:], (0, 0, 0, done))
 
 
 def filled(x: Tensor, granularity: int) -> Tensor:

@@ -19,6 +19,7 @@ from zerosum.sampling.draw import Labels, as_tensor, dtype_of, evaluating, laten
 from zerosum.sampling.grid import montage, to_uint8
 from zerosum.sampling.latents import Space, require_psi
 
+AT_ONCE = 8  # pictures drawn at one time
 Stop = tuple[Tensor, Tensor | None]  # z (N, z_dim) and y: labels (N,), or mixtures of classes (N, classes)
 
 
@@ -117,10 +118,15 @@ class Way:
         (z0, y0), (z1, y1) = self.stops[index], self.stops[(index + 1) % len(self.stops)]
         with evaluating(self.space.G):
             if self.straight:
-                return self.space.images(torch.lerp(self.codes(z0, y0), self.codes(z1, y1), t))
+                return self.drawn(torch.lerp(self.codes(z0, y0), self.codes(z1, y1), t), None)
             y = y0 if y0 is None or y1 is None or y0 is y1 else torch.lerp(y0, y1, t)
-            return self.space.images(self.codes(z0 if z0 is z1 else slerp(z0, z1, t), y), y)
+            return self.drawn(self.codes(z0 if z0 is z1 else slerp(z0, z1, t), y), y)
+
+    def drawn(self, codes: Tensor, y: Tensor | None) -> Tensor:
+        """The images of codes, a few at a time."""
+        told: Sequence[Tensor | None] = [None] * len(codes) if y is None else torch.split(y, AT_ONCE)
+        return torch.cat([self.space.images(*each) for each in zip(torch.split(codes, AT_ONCE), told, strict=False)])
 
     def codes(self, z: Tensor, y: Tensor | None) -> Tensor:
         """Truncated codes of z and y."""
-        return self.space.truncated(self.space.codes(z.to(self.device, self.dtype), y), self.psi)
+        return self.space.truncated(self.space.codes(z.to(self.device, self.dtype), y), self.psi, y)

@@ -24,7 +24,9 @@ app.add_typer(family, name="data", rich_help_panel="Look", help="Look at a sourc
 Source = Annotated[
     str,
     typer.Argument(
-        help="digits, mnist, fashion-mnist, folder:PATH, captions:PATH, stacked, ring or grid.", metavar="SOURCE"
+        help="digits, mnist, fashion-mnist, stacked, ring, grid; or folder:, pairs:, unpaired:, domains:, celeba:, "
+        "ages:, upscale:, captions:, poses: or profiles: and PATH.",
+        metavar="SOURCE",
     ),
 ]
 

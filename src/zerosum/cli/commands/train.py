@@ -11,7 +11,11 @@ from zerosum.cli.app import app
 
 PerClass = Annotated[bool, typer.Option("--per-class", help="One model for each label: a fleet.")]
 Source = Annotated[
-    str | None, typer.Option(help="digits, mnist, fashion-mnist, folder:PATH, stacked, ring or grid.", metavar="SOURCE")
+    str | None,
+    typer.Option(
+        help="digits, mnist, folder:PATH and others: `zerosum data show --help`.",
+        metavar="SOURCE",
+    ),
 ]
 
 

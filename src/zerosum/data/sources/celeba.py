@@ -23,7 +23,7 @@ def open_celeba(request: Request) -> Dataset:
     form = read_attributes(path, [name.strip() for name in told.split(",")] if told else CHOSEN).form()
     found = open_images(path, request.source, request.size, request.sizes, request.channels, form)
     skipped = tuple(one for one in found.skipped if one.name.rpartition("/")[2] not in TABLES)
-    return replace(found, skipped=skipped, empty_classes=())
+    return replace(found, skipped=skipped)
 
 
 SOURCES.register("celeba")(

@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from zerosum.data import archive, transforms
+from zerosum.data.archive import stem
 from zerosum.data.convert import open_images
 from zerosum.data.dataset import Dataset, Skipped, hold_out
 from zerosum.data.forms import WHOLE
 from zerosum.data.keypoints import Points, discs, mirrored_order, pairs_of, whole_in_square
 from zerosum.data.posed import TEST
-from zerosum.data.profiled import ENDINGS, LANDMARKS, SWAPPED, Face, read_faces, stem
+from zerosum.data.profiled import ENDINGS, LANDMARKS, SWAPPED, Face, read_faces
 from zerosum.data.sources import SOURCES, Request, Source
 from zerosum.data.sources.folder import path_of
 from zerosum.errors import UserError
