@@ -16,6 +16,8 @@ RECIPE = Recipe(
         "Faces that age: `--data ages:PATH`, or `domains:PATH` with a subfolder for each age group, as the paper "
         "does with CelebA's label Young; then `zerosum translate RUN IMAGES --domain GROUP`. It learns to lead faces "
         "back, and is told nothing of the order of the groups; `age-cgan` goes by way of z instead.",
+        "A plain CPU wants it narrower, with rates that are higher and fall within the hour: `--size 64 --set width=16 "
+        "--set blocks=2 --lr 5e-4 --set stages=[] --set schedule=linear --minutes 60`.",
     ),
     data=None,
     inputs="domains",
