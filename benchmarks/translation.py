@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -292,7 +293,12 @@ def write() -> None:
     told = quality.lines(LINES)
     if not told:
         return
-    parts = [HEAD, "", "| command | minutes | images | on held-out images |", "|---|---|---|---|"]
+    parts = [
+        *head(" ".join(line["command"] for line in told)),
+        "",
+        "| command | minutes | images | on held-out images |",
+        "|---|---|---|---|",
+    ]
     for line in told:
         figures = ", ".join(f"{name} {value:g}" for name, value in line["figures"].items())
         mark = quality.MARK if results.WIDE in line["machine"] else ""
@@ -304,25 +310,42 @@ def write() -> None:
     results.write_page()
 
 
-HEAD = """## From image to image
+def head(commands: str) -> list[str]:
+    """What is said of the rows that are there."""
+    lines = ["## From image to image", ""]
+    for paragraph in (DIGITS_TOLD, AGES_TOLD):
+        words = " ".join(text for name, text in paragraph.items() if name in commands)
+        lines += [*textwrap.wrap(words, 120, break_long_words=False, break_on_hyphens=False), ""] if words else []
+    return lines[:-1]
 
-By `python benchmarks/translation.py`, which makes the tasks `inverted` (digits, and other digits inverted, unpaired)
-and `colours` (digits in four colours) of MNIST; one thread, the last checkpoint. `digit kept` and `right domain` are of
-1,000 test digits led into every other domain: the first by digits-net, the second by which domain's own version of the
-digit is nearest; `error to the answer` is the mean absolute error to that version. `under other names`: the share that
-keep their digit once the ten that come out are renamed as suits best, since an objective of cycles alone allows any of
-these. `discogan` with its paper's weights had not bound the two ways to each other after twenty minutes: it arrives,
-with other digits, and does not find back. `edged` is the edges of MNIST's digits beside the digits, `greyed` the anime
-faces in grey beside their colours, `clothes` MNIST and Fashion-MNIST, unpaired. Pictures show input and output, and the
-target of pairs; of sets that may not be passed on (CamVid, flowers, faces) outputs alone.
 
-`thickness` stands in for ages: digits in five ordered groups of as many, by the measured width of their strokes. 1,000
-test digits are led into each group: `digit kept` as above; `group right` and `within one group` by the width measured
-in what came out (by chance 0.2 and 0.52); `r` of the number of the group asked for and that width; `error in the own
-group` is the mean absolute error to the digit itself. `age-cgan` looks for z by the features of the encoder that
-learns from these images; `encoder alone` is without that search. Its picture shows the input, the input in its own
-group, and in all five."""
-
+DIGITS_TOLD = {  # sentences, each for the rows whose commands have the word before it
+    "zerosum": "By `python benchmarks/translation.py`; one thread, the last checkpoint. Pictures show input and "
+    "output, and the target of pairs; of sets that may not be passed on (CamVid, flowers, faces) outputs alone.",
+    ":inverted": "`inverted` is MNIST's digits, and other ones inverted, unpaired.",
+    ":colours": "`colours` is digits in four colours. `digit kept` and `right domain` are of 1,000 test digits led "
+    "into every other domain: the first by digits-net, the second by which domain's own version of the digit is "
+    "nearest; `error to the answer` is the mean absolute error to that version. `under other names`: the share that"
+    " keep their digit once the ten that come out are renamed as suits best, since an objective of cycles alone "
+    "allows any of these.",
+    "discogan --data unpaired:inverted": "`discogan` with its paper's weights had not bound the two ways to each "
+    "other after twenty minutes: it arrives, with other digits, and does not find back.",
+    ":edged": "`edged` is the edges of MNIST's digits beside the digits.",
+    ":greyed": "`greyed` is the anime faces in grey beside their colours.",
+    ":clothes": "`clothes` is MNIST and Fashion-MNIST, unpaired.",
+    ":bent": "`bent` is MNIST's digits, each beside itself turned and slanted by chance; points along its longest "
+    "line, moved alike, stand in for joints.",
+    ":turned": "`turned` is the anime faces beside the same ones squeezed to one side with the other one dark, as "
+    "if turned away; an identity is a colour of hair.",
+}
+AGES_TOLD = {
+    ":thickness": "`thickness` stands in for ages: digits in five ordered groups of as many, by the measured width "
+    "of their strokes. 1,000 test digits are led into each group: `digit kept` as above; `group right` and `within "
+    "one group` by the width measured in what came out (by chance 0.2 and 0.52); `r` of the number of the group "
+    "asked for and that width; `error in the own group` is the mean absolute error to the digit itself.",
+    "age-cgan": "`age-cgan` looks for z by the features of the encoder that learns from these images; `encoder "
+    "alone` is without that search. Its picture shows the input, the input in its own group, and in all five.",
+}
 
 if __name__ == "__main__":
     main()

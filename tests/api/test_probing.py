@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.api.probing import Exam, task_examiner
-from zerosum.api.tasks import task_of
+from zerosum.api.tasks import TaskScorer, task_of
 from zerosum.data import Dataset, Split, open_dataset
 from zerosum.types import Domain
 
@@ -49,6 +49,18 @@ def dyed() -> Dataset:
 def probes(dataset: Dataset, function: Callable[[Tensor, Tensor], Tensor]) -> dict[str, float]:
     domain = Domain(shape=(3, 28, 28), classes=2, source=(3, 28, 28))
     return Exam(task_of(dataset, 64), domain, dataset).of_generator(Told(function))[1]
+
+
+def test_every_domain_is_examined_and_scored_however_many_there_are(dyed: Dataset) -> None:
+    """Nine need more than the 64 images of an exam, and 210 more than the 200 of a score."""
+    for count, each in ((9, 8), (210, 2)):
+        labels = np.repeat(np.arange(count), each)
+        split = Split(samples=np.zeros((len(labels), 8, 8, 3), np.uint8), labels=labels)
+        data = replace(dyed, train=split, held_out=split, classes=tuple(map(str, range(count))))
+        domain = Domain(shape=(3, 8, 8), classes=count, source=(3, 8, 8))
+        distances = TaskScorer(domain, data).score(Told(lambda x, _: x))["levels"]
+        assert len(distances) == count
+        assert (task_examiner(domain, data) is not None) == (each >= 8)
 
 
 def test_images_are_led_into_all_other_domains_and_back_into_their_own(dyed: Dataset) -> None:

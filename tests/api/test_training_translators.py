@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from PIL import Image
 
 import zerosum
 from zerosum.data import open_dataset
+from zerosum.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 Train = Callable[..., zerosum.Run]
@@ -116,6 +118,27 @@ def test_a_judge_joins_after_the_first_stage_and_brings_a_feature_network(traine
     losses = [event["losses"] for event in run.events() if event["event"] == "step"]
     assert set(losses[0]) == {"G/l2"}
     assert {"D/adv", "G/adv", "G/content"} <= set(losses[-1])
+
+
+def test_a_feature_network_without_maps_is_refused_before_the_stage_that_needs_it(tmp_path: Path) -> None:
+    told = {"size": 32, "width": 4, "blocks": 1, "units": 4, "content_network": "digits-net"}
+    with pytest.raises(UserError, match="digits-net has no maps to compare"):
+        zerosum.train("srgan", "digits", out=tmp_path / "run", settings=told)
+    assert not (tmp_path / "run").exists()
+
+
+def test_another_feature_network_than_the_run_began_with_is_said(runs: Runs, tmp_path: Path) -> None:
+    """As on another machine, whose cache has none, or one made by another number of threads."""
+    run = shutil.copytree(runs["srgan"].path, tmp_path / "run")
+    known = json.loads((run / "run.json").read_text())
+    assert known["feature_networks"] == {}  # its six steps are without content
+    known["feature_networks"] = {"encoder": "0" * 64}
+    known["recipe"]["game"]["content"] = 0.1
+    (run / "run.json").write_text(json.dumps(known))
+    more = zerosum.resume(run, steps=1)
+    assert isinstance(more, zerosum.Run)
+    said = [event["message"] for event in more.events() if event["event"] == "warning"]
+    assert any(message.startswith("encoder is another one than the run began with") for message in said)
 
 
 def test_a_run_with_poses_learns_its_parts_one_after_the_other(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import resource
 import struct
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from zerosum.data.transforms import ImageError, choose_size, decode, fit, inspect, quiet, whole
+from zerosum.data.transforms import ImageError, choose_size, decode, decode_whole, fit, inspect, quiet, whole
 
 
 def saved(image: Image.Image, format: str = "PNG", **options: object) -> bytes:
@@ -147,6 +148,24 @@ def test_exif_says_which_side_is_up(orientation: int, turned: Callable[[np.ndarr
     data = saved(Image.fromarray(pixels), exif=exif)
     assert np.array_equal(decode(data, 8, 3), turned(pixels[:, 2:10]))
     assert np.array_equal(whole(data)[1], turned(pixels))
+    header = inspect(data)
+    assert (header.height, header.width) == turned(pixels).shape[:2]  # landmarks are told in the image as it is seen
+
+
+def test_a_long_strip_is_made_small_before_it_becomes_a_square() -> None:
+    """The square of its longer side would have 324 million pixels."""
+    strip = np.zeros((20, 18_000, 1), np.uint8)
+    strip[:, 9_000:] = 200
+    before = peak()
+    found = decode_whole(saved(Image.fromarray(strip[:, :, 0])), 32, 1)
+    assert found[16, :15].max() <= 2
+    assert found[16, 17:].min() >= 198
+    assert peak() - before < 2**27
+
+
+def peak() -> int:
+    """The most memory that this process has had, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def test_damaged_exif_does_not_lose_the_picture() -> None:
