@@ -6,7 +6,8 @@ that a sample does not depend on how often others were drawn. The vectors are st
 
 from __future__ import annotations
 
-from typing import TypeVar
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -48,12 +49,17 @@ class SpectralNorm(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         matrix = self.matrix(weight)
-        with torch.autocast(weight.device.type, enabled=False):  # sigma is divided by: half its digits are too few
+        with in_full(weight.device.type):  # sigma is divided by: half its digits are too few
             if self.training:
                 self.iterate(matrix.detach())
             # Copies: a second pass moves the vectors while the graph of the first still needs them.
             u, v = self.u.clone(), self.v.clone()
             return weight / torch.dot(u, matrix @ v)
+
+
+def in_full(device: str) -> AbstractContextManager[Any]:
+    """Inside, numbers keep their own precision."""
+    return nullcontext() if device == "meta" else torch.autocast(device, enabled=False)
 
 
 def spectral_norm(layer: Layer) -> Layer:
