@@ -372,7 +372,8 @@ draw all digits from one distribution. Rates that fall within the ten minutes (`
 end. `stylegan` has few images at full size, since it grows; of three runs with slower growth and other rates the score
 after about as many images was 25 to 43. `transgan` makes 44 images a second by attention among 1,024 tokens, an eighth
 of what `stylegan2` makes, and has an hour; after ten minutes its strokes are ragged. It was trained with a tanh at G's
-end, which the paper's has not and this one no longer has."""
+end, which the paper's has not and this one no longer has. `stylegan` and `stylegan2` drew all samples with one noise,
+here and below; now each has its own."""
 HEAD = """## How good, after how long?
 
 By `python benchmarks/quality.py`, which says how to make a row again: every run by `zerosum train`, every figure by

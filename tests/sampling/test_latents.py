@@ -12,7 +12,7 @@ from torch import nn
 
 from zerosum.errors import UserError
 from zerosum.networks import build
-from zerosum.networks.styled import Styled
+from zerosum.networks.styled import Noise, Styled
 from zerosum.recipes import recipe
 from zerosum.sampling.draw import draw, latents
 from zerosum.sampling.latents import Space, within
@@ -103,6 +103,25 @@ def test_truncated_styles_draw_the_picture_of_the_mean_of_w() -> None:
     with torch.no_grad():
         mean = G.synthesize(G.w_mean.expand(1, 6, -1))[0, 0]
     assert np.abs(drawn[0, :, :, 0] - (mean.numpy() + 1) * 127.5).max() <= 0.51
+
+
+@pytest.mark.parametrize("name", ["stylegan", "stylegan2"])
+def test_drawn_samples_have_noise_of_their_own_and_codes_alone_the_same(name: str) -> None:
+    """At psi 0 nothing but noise tells two samples apart; how many are drawn at a time changes none of it."""
+    G = build(recipe(name).override(SMALL).players["G"], Domain(shape=(1, 28, 28), classes=None)).eval()
+    with torch.no_grad():
+        for layer in (module for module in G.modules() if isinstance(module, Noise)):
+            layer.factors.fill_(0.5)
+    one, again, by_two, other = (
+        np.concatenate(list(draw(G, 4, z_dim=8, seed=seed, batch=batch, psi=0.0)))
+        for seed, batch in ((0, 4), (0, 4), (0, 2), (1, 4))
+    )
+    assert np.array_equal(one, again)
+    assert np.abs(one.astype(int) - by_two).max() <= 1
+    assert len({image.tobytes() for image in (*one, *other)}) == 8
+    with torch.no_grad():
+        made = G.synthesize(G.w_mean.expand(2, G.styles, -1))
+    assert torch.equal(made[0], made[1])
 
 
 def test_truncated_styles_stay_in_their_class() -> None:

@@ -7,6 +7,8 @@ embedding beside z, both normalized.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 
 import torch
@@ -21,6 +23,7 @@ from zerosum.types import Domain
 MAPPING_RATE = 0.01  # of the mapping network's learning by that of the rest
 W_DECAY = 0.995  # of the running mean of w, a batch
 DRAWN, SEED = 1_000, 51_511  # z for the mean of a class's w
+APART = 1_000_003  # rows of two seeds have the same noise only that far from each other
 
 
 class Mapping(nn.Module):
@@ -115,9 +118,13 @@ class Styled(nn.Module):
 
 
 class Noise(nn.Module):
-    """(N, C, H, H) plus noise of one channel times learned factors, C of them or one; in eval mode always the same."""
+    """(N, C, H, H) plus noise of one channel times learned factors, C of them or one.
+
+    In eval mode it is always the same, so that codes alone decide what is drawn, but for `own_noise`.
+    """
 
     fixed: Tensor
+    own: Tensor | None = None  # (N, 1, H, H), that of each sample of a batch
 
     def __init__(self, factors: int, side: int) -> None:
         super().__init__()
@@ -125,8 +132,30 @@ class Noise(nn.Module):
         self.register_buffer("fixed", torch.randn(1, 1, side, side))
 
     def forward(self, x: Tensor) -> Tensor:
-        noise = torch.randn_like(x[:, :1]) if self.training else self.fixed.to(x.dtype)
+        noise = torch.randn_like(x[:, :1]) if self.training else (self.fixed if self.own is None else self.own).to(x)
         return torch.addcmul(x, noise, self.factors.view(1, -1, 1, 1))
+
+
+@contextmanager
+def own_noise(G: nn.Module, seed: int, rows: range) -> Iterator[None]:
+    """Inside, each sample that G draws has noise of its own, by the seed and the sample's row, as in training.
+
+    So samples are drawn that are to stand for all that G makes; of other generators nothing changes.
+    """
+    layers = [layer for layer in G.modules() if isinstance(layer, Noise)]
+    chance = torch.Generator()
+    for layer in layers:
+        layer.own = torch.empty(len(rows), *layer.fixed.shape[1:])
+    for place, row in enumerate(rows if layers else ()):
+        chance.manual_seed((seed * APART + row + 1) % 2**63)
+        for layer in layers:
+            assert layer.own is not None
+            layer.own[place].normal_(generator=chance)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.own = None
 
 
 class ClassLogit(nn.Module):

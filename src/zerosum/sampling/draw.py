@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from zerosum.data.transforms import picture
 from zerosum.errors import UserError
 from zerosum.games.base import evaluated
+from zerosum.networks.styled import own_noise
 from zerosum.sampling.files import new_folder, replacing
 from zerosum.sampling.grid import montage, scatter, to_uint8
 from zerosum.sampling.latents import Space, require_psi
@@ -107,8 +108,8 @@ def draw(
     """`count` samples in batches: images uint8 (n, H, W, C), or points float32 (n, 2).
 
     labels: (count,), or words (count, L), for a conditional G; psi: truncation, from 0 to 1 (`Space.truncated`). Sample
-    i has the same z for every batch size and device; its pixels may still differ by one level where the arithmetic
-    rounds differently.
+    i has the same z, and the same noise, for every batch size and device; its pixels may still differ by one level
+    where the arithmetic rounds differently.
     """
     if count < 1:
         raise UserError(f"{count} samples asked for; expected at least 1")
@@ -118,7 +119,7 @@ def draw(
     start, dtype, space = 0, dtype_of(G), Space(G)
     for z in latents(count, z_dim, seed=seed, batch=batch):
         # Modes are set for each batch and not around the loop: between two batches G is the caller's.
-        with evaluating(G):
+        with evaluating(G), own_noise(G, seed, range(start, start + len(z))):
             y = None if labels is None else as_tensor(labels[start : start + len(z)], device)
             made = space.images(space.truncated(space.codes(z.to(device, dtype), y), psi, y), y)
             samples = made.float().cpu().numpy() if made.dim() == 2 else to_uint8(made, value_range)
