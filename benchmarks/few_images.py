@@ -79,9 +79,11 @@ def measure(name: str, seed: int, threads: int) -> dict[str, Any]:
     said = results.events(run)
     verdicts = [event["verdict"] for event in said if event["event"] == "verdict"]
     command = " ".join(("zerosum train", *told)).replace(str(DATA), "FEW")
+    end = [event for event in said if event["event"] == "end"][-1]
     return {
         "command": command,
-        "images": [event for event in said if event["event"] == "end"][-1]["images"],
+        "minutes": round(end["seconds"] / 60, 1),
+        "images": end["images"],
         "fids": fids,
         "verdicts": sorted(set(verdicts)),
         "last": verdicts[-1] if verdicts else None,
@@ -95,17 +97,19 @@ def section(about: dict[str, Any]) -> list[str]:
         f"`python benchmarks/few_images.py` on {about['machine']}, one thread: `quick` on {IMAGES} of MNIST's training "
         f"images for {MINUTES} minutes each, without their classes, {len(SEEDS)} seeds; Frechet distance by digits-net "
         "of 10,000 samples to MNIST's test images, the median and the least and most. `ada` is its geometry, shift, "
-        "scale, rotation and stretch, with its p.",
+        "scale, rotation and stretch, with its p. The runs of `ada` ended by the speed of their first three "
+        "seconds, which other work on the machine had slowed.",
         "",
-        "| augmentation | at the end | best checkpoint | images | runs that ended as | ever `memorising` |",
-        "|---|---|---|---|---|---|",
+        "| augmentation | at the end | best checkpoint | minutes | images | runs that ended as | ever `memorising` |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, rows in about["rows"].items():
         ends = ", ".join(sorted({row["last"] or "too early" for row in rows}))
         ever = sum("memorising" in row["verdicts"] for row in rows)
         images = statistics.median(row["images"] for row in rows)
         cells = [cell([row["fids"][checkpoint] for row in rows]) for checkpoint in ("last", "best")]
-        lines.append(f"| {name} | {' | '.join(cells)} | {images:,.0f} | {ends} | {ever} of {len(rows)} |")
+        minutes = " and ".join(f"{row['minutes']:g}" for row in rows)
+        lines.append(f"| {name} | {' | '.join(cells)} | {minutes} | {images:,.0f} | {ends} | {ever} of {len(rows)} |")
     return lines
 
 

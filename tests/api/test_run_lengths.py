@@ -40,6 +40,21 @@ def test_a_run_in_minutes_ends_by_the_speed_of_its_last_stage(tmp_path: Path, mo
     assert rates[-1] < 0.05
 
 
+def test_a_slow_beginning_does_not_end_a_run_in_minutes_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five minutes: a step takes half a second, after four seconds a quarter, as where a machine does more at first."""
+    step, now = Training.take_step, [0.0]
+
+    def take_step(training: Training, *, observe: bool) -> Any:
+        now[0] += 0.5 if now[0] < 4.5 else 0.25
+        return step(training, observe=observe)
+
+    monkeypatch.setattr(Training, "take_step", take_step)
+    monkeypatch.setattr("zerosum.engine.clock.time", SimpleNamespace(monotonic=lambda: now[0]))
+    run = zerosum.train("gan", "ring", minutes=5, out=tmp_path / "a", settings={"batch": 8, "schedule": "linear"})
+    assert run.info["horizon"]["steps"] == pytest.approx(0.95 * 300 / 0.25, rel=0.03)
+    assert now[0] > 0.93 * 300
+
+
 def test_what_comes_once_beside_training_does_not_end_a_run_in_minutes_early(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

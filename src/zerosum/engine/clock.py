@@ -13,7 +13,8 @@ from zerosum.engine.training import Training
 LOG_STEPS, LOG_SECONDS = 50, 2.0
 SAVE_SECONDS, SAVES = 60.0, 20  # between two saves: at least so many, and so many times as long as a save takes
 GRACE = 1.25  # a run in minutes whose rates follow a horizon may take this much longer to reach it
-TRIAL_STEPS, TRIAL_SECONDS = 10, 3.0  # of training alone, before the speed of a run in minutes is believed
+TRIAL_STEPS, TRIAL_SECONDS = 10, 3.0  # of training alone, before the speed of a run in minutes is believed,
+TRIAL_SHARE = 0.03  # and this share of its time: what else the machine does at first is not what it does later
 BESIDE = 0.05  # of the time left goes to scores, pictures and checkpoints
 
 
@@ -46,6 +47,7 @@ class Clock:
         self.began_step = training.step
         self.apart = self.logged_worked = 0.0  # time for grids, scores and checkpoints; work up to the last log
         self.leg, self.leg_begins = training.plan.leg(training.step + 1), (training.step, 0.0)
+        self.warm = False  # whether the first steps of the leg are over
         self.logged_images = training.images
         self.saving = 0.0  # seconds that the last save took
 
@@ -93,10 +95,19 @@ class Clock:
         if plan.minutes is None or plan.steps is not None or self.training.recipe.schedule == "constant":
             return 0
         if (leg := plan.leg(step + 1)) is not self.leg:
-            self.leg, self.leg_begins = leg, (step, self.worked)
+            self.leg, self.leg_begins, self.warm = leg, (step, self.worked), False
         if leg is not plan.legs[-1] and self.seconds < plan.minutes * 30:
             return 0
+        if not self.warm:  # the first steps are slower, since memory and kernels are sought
+            if self.worked - self.leg_begins[1] >= self._trial(plan.minutes) / 2:
+                self.leg_begins, self.warm = (step, self.worked), True
+            return 0
         return self._ends(plan.minutes, *self.leg_begins) or 0
+
+    @staticmethod
+    def _trial(minutes: float) -> float:
+        """Seconds after which the speed of a run of so many minutes is believed."""
+        return max(min(TRIAL_SECONDS, 6 * minutes), TRIAL_SHARE * minutes * 60)
 
     def foreseen(self) -> int | None:
         """The step where the run will end, of one in minutes by its speed in this session; None while nobody knows."""
@@ -109,7 +120,7 @@ class Clock:
         What was done beside training does not count: the first score may train a feature network.
         """
         steps, spent = self.training.step - since, self.worked - worked
-        if steps < TRIAL_STEPS or spent < min(TRIAL_SECONDS, 6 * minutes):
+        if steps < TRIAL_STEPS or spent < self._trial(minutes) / 2:
             return None
         left = (1 - BESIDE) * (minutes * 60 - self.seconds)
         return self.training.step + max(1, math.floor(left * steps / spent))
