@@ -31,6 +31,7 @@ from sections import FOLDER, write_section
 from zerosum.bench import speed
 from zerosum.bench.plain import LOOPS
 from zerosum.data import open_dataset
+from zerosum.engine.engine import cores
 
 ROUNDS, SECONDS = 7, 10.0
 TARGETS = {"dcgan-lite": 2.0, "mlp": 1.5, "dcgan-smooth": 1.5, "dcgan-faces": 1.5, "dcgan-k2": 5.0}
@@ -42,7 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipes", nargs="*", help=", ".join(LOOPS))
     parser.add_argument("--chores", action="store_true")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--threads", type=int, default=cores())
     told = parser.parse_args()
     if unknown := sorted(set(told.recipes) - set(LOOPS)):
         parser.error(f"no plain loop of {', '.join(unknown)}")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from zerosum.bench import keras, speed
-from zerosum.bench.race import Result, race
+from zerosum.bench.contestants import enter
+from zerosum.bench.race import Result, race, race_of
 from zerosum.bench.speed import Raced, chore, operations
 from zerosum.cli import main
 from zerosum.engine.engine import Engine
+from zerosum.errors import ZerosumError
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +47,31 @@ def test_everybody_has_every_turn_and_rates_are_images_over_seconds() -> None:
         assert 100 < result.median < 1e6
 
 
+def test_a_guest_that_can_not_run_is_left_out_and_anybody_else_is_missed() -> None:
+    here = [
+        sys.executable,
+        "-c",
+        "import sys; print('1.0 me', flush=True); [print(0.5, flush=True) for _ in sys.stdin]",
+    ]
+    gone = [sys.executable, "-c", "raise SystemExit(3)"]
+    found = race_of({"zerosum": here, "keras": gone}, rounds=2, seconds=1.0)
+    assert list(found) == ["zerosum"]
+    with pytest.raises(ZerosumError, match="the process that measures ended by itself, with 3"):
+        race_of({"zerosum": here, "plain": gone}, rounds=2, seconds=1.0)
+
+
+def test_the_plain_loop_has_nothing_of_what_an_engine_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How memory is kept, above all: it would make the peer faster."""
+
+    def refused(*told: object) -> None:
+        raise AssertionError("an engine was made")
+
+    monkeypatch.setattr("zerosum.bench.contestants.Engine", refused)
+    peer = enter("plain", "mlp", "cpu", 1)
+    peer.step()
+    assert peer.batch == 64
+
+
 def test_a_ratio_and_a_share_come_from_the_medians() -> None:
     def result(kind: str, *rates: float) -> Result:
         return Result(kind=kind, about="", batch=1, rates=list(rates))
@@ -63,6 +91,7 @@ def test_a_ratio_and_a_share_come_from_the_medians() -> None:
 def test_a_chore_is_a_command_with_its_memory_and_its_failure_is_told() -> None:
     done = chore("help", ["--help"])
     assert 0.05 < done.seconds < 60
+    assert done.memory is not None
     assert 5 < done.memory < 2000
     with pytest.raises(RuntimeError, match="ended with 2"):
         chore("nonsense", ["no-such-command"])

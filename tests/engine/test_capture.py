@@ -136,6 +136,16 @@ def test_a_round_that_cannot_be_captured_is_played_as_usual(digits: Dataset) -> 
     assert refusal(captured, usual).endswith("operation not permitted when stream is capturing")
 
 
+def test_a_capture_without_room_is_played_as_usual(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(state: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("zerosum.engine.capture._copies", full)
+    captured, usual = training("mlp", digits, Double), training("mlp", digits)
+    together(captured, usual)
+    assert refusal(captured, usual) == "there is no room for what a capture needs"
+
+
 def test_a_new_stage_and_a_loaded_state_are_captured_anew(digits: Dataset) -> None:
     captured, usual = training("mlp", digits, Double), training("mlp", digits)
     together(captured, usual, 8)

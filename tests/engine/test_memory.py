@@ -34,7 +34,6 @@ def page_faults(mode: str) -> int:
     return min(int(done.stdout) for done in runs)
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no such setting")
 @pytest.mark.parametrize(
     ("message", "full"),
     [
@@ -48,6 +47,7 @@ def test_a_full_memory_is_known_by_the_words_of_each_system(message: str, full: 
     assert out_of_memory(RuntimeError(message)) is full
 
 
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no such setting")
 def test_a_step_clears_hardly_a_page_anew() -> None:
     assert page_faults("kept") < 0.2 * page_faults("as it is")
 

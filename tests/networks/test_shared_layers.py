@@ -236,6 +236,14 @@ def test_batch_norm_is_torchs_in_one_process(shape: tuple[int, ...], training: b
     assert torch.equal(ours.running_var, torchs.running_var)
 
 
+def test_a_batch_of_one_has_no_deviation() -> None:
+    layer = BatchNorm(3)
+    with pytest.raises(UserError, match="a batch of one has no deviation for batch norm: --batch 2, or more"):
+        layer(torch.zeros(1, 3))
+    assert layer(torch.zeros(1, 3, 2, 2)).shape == (1, 3, 2, 2)
+    assert layer.eval()(torch.zeros(1, 3)).shape == (1, 3)
+
+
 def test_running_variance_is_unbiased_by_hand() -> None:
     layer = BatchNorm(1, momentum=0.1)
     layer(torch.tensor([[1.0], [3.0]]))

@@ -14,7 +14,7 @@ from typing import Any
 from zerosum.api.assemble import assemble, domain_of, find_data, settle
 from zerosum.api.habits import Care
 from zerosum.api.run import Run
-from zerosum.api.starting import drive, horizon, new_folder, new_path
+from zerosum.api.starting import drive, horizon, new_folder, new_path, paths
 from zerosum.data import Dataset
 from zerosum.engine.engine import Device, Engine, Precision
 from zerosum.engine.plan import Plan, epoch_steps
@@ -102,7 +102,8 @@ def go_on(path: Path, more: More, engine: Engine, care: Care) -> Run:
             training.load_state_dict(state)
         engine.wait()  # everybody has read before anything is written
         if engine.leads:
-            folder.save_info(horizon=horizon(training), minutes=plan.minutes)
+            path_taken = engine.describe() | {"folded": paths(training)}
+            folder.save_info(horizon=horizon(training), minutes=plan.minutes, device=path_taken)
         return drive(training, folder, dataset, care)
 
 

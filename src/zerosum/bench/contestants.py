@@ -195,7 +195,7 @@ def enter(kind: str, name: str, device: Device, threads: int) -> Contestant:
         recipe, data = task("dcgan-lite")
         return keras.Script(images(recipe, data).permute(0, 2, 3, 1).numpy(), threads)
     if kind == "plain":
-        return Tutorial(name, Engine(device).device.type)
+        return Tutorial(name, device)  # without an engine: what that sets for its process is zerosum's
     assert kind == "zerosum"
     return Ours(*task(name), device)
 
@@ -220,9 +220,16 @@ def answer(runner: Contestant, about: str) -> None:
         began = time.perf_counter()
         for _ in range(int(line)):
             runner.step()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
+        wait()
         say(repr(time.perf_counter() - began))
+
+
+def wait() -> None:
+    """Until the device has done what it was given."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    elif torch.backends.mps.is_available():
+        torch.mps.synchronize()
 
 
 def say(text: str) -> None:

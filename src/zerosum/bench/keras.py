@@ -31,12 +31,17 @@ class Script:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         self.images = images
         self.D, self.G = discriminator(), generator()
-        self.D.train_on_batch(images[:2], np.ones((2, 1)))  # traced while D learns: Keras 3 would not look again
+        # Traced while D learns, in the batch that it will see: Keras 3 would not look again, and D would stand still.
+        self.D.train_on_batch(images[:BATCH], np.ones((BATCH, 1)))
         self.D.trainable = False
         from tensorflow.keras import Sequential
 
         self.gan = Sequential([self.G, self.D])
         self.gan.compile(loss="binary_crossentropy", optimizer=adam())
+        before = self.D.get_weights()[0].copy()
+        self.step()
+        if np.array_equal(before, self.D.get_weights()[0]):
+            raise RuntimeError("this Keras does not train a D that was made untrainable after it was compiled")
 
     def step(self) -> None:
         half = BATCH // 2

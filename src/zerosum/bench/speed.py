@@ -53,7 +53,7 @@ class Chore:
 
     name: str
     seconds: float
-    memory: float
+    memory: float | None  # None where the system does not tell
 
 
 def run_race(recipe: str, *, rounds: int, seconds: float, threads: int, device: str = "cpu") -> Raced:
@@ -129,7 +129,7 @@ def chores(*, samples: int, judged: int, threads: int, tell: Tell) -> list[Chore
         done = []
         for name, arguments, log in plans:
             tell(name)
-            done.append(chore(name, arguments, log, threads=threads))
+            done.append(chore(name, arguments, log, threads=threads, cache=Path(folder) / "cache"))
         return done
 
 
@@ -150,11 +150,12 @@ def chore(
     told = environment(threads) | ({} if cache is None else {"ZEROSUM_CACHE": str(cache)})
     process = subprocess.Popen(command, env=told, stdout=subprocess.DEVNULL)
     first: float | None = None
-    memory = 0.0
+    memory: float | None = None
     while process.poll() is None:
         if log is not None and first is None and log.exists() and '"event": "step"' in log.read_text():
             first = time.perf_counter() - began
-        memory = max(memory, process_memory(process.pid))
+        held = process_memory(process.pid)
+        memory = held if memory is None else max(memory, held or 0.0)
         time.sleep(0.02)
     if process.returncode:
         raise RuntimeError(f"{' '.join(arguments)} ended with {process.returncode}")
@@ -162,14 +163,14 @@ def chore(
     return Chore(name=name, seconds=seconds if first is None else first, memory=memory)
 
 
-def process_memory(pid: int) -> float:
-    """The most memory that a running process has held so far, in MiB; 0 where the system does not tell.
+def process_memory(pid: int) -> float | None:
+    """The most memory that a running process has held so far, in MiB; None where the system does not tell.
 
     What it tells of a process that has ended counts the one that started it, too, whose copy it was for a moment.
     """
     try:
         told = Path(f"/proc/{pid}/status").read_text()
     except OSError:
-        return 0.0
+        return None
     peak = [line.split()[1] for line in told.splitlines() if line.startswith("VmHWM:")]
-    return float(peak[0]) / 2**10 if peak else 0.0
+    return float(peak[0]) / 2**10 if peak else None

@@ -163,7 +163,11 @@ class Captures:
 
     def _capture(self, kind: Hashable, round: Round, seed: Callable[[], None]) -> dict[str, Terms]:
         """Play the round as usual; then capture it, replay it from the same state, and compare."""
-        before = _copies(self._state())
+        try:
+            before, _ = _copies(self._state()), _copies(self._state())  # room for two: how it is after the round, too
+        except torch.OutOfMemoryError:
+            self.refused = "there is no room for what a capture needs"
+            return round(self._draws)
         buffers = Buffers(self._draws)
         found = _copied(round(buffers))
         after = _copies(self._state())

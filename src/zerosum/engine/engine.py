@@ -90,7 +90,7 @@ class Engine:
         intel = platform.machine().lower() in ("x86_64", "amd64")
         if intel and torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "NO AVX"):
             yield "this processor has no AVX2: training takes several times as long"
-        if os.cpu_count() == 1:
+        if cores() == 1:
             yield "this machine has one core: recipes are measured on two"
 
     def describe(self) -> dict[str, Any]:
@@ -204,6 +204,12 @@ class Engine:
         """Rank 0's text, on every rank."""
         with self.together():
             return str(self.fabric.broadcast(value)) if self.world > 1 else value
+
+
+def cores() -> int:
+    """How many processors this process may run on."""
+    allowed = getattr(os, "sched_getaffinity", None)  # Linux alone tells
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def processes(environ: Mapping[str, str]) -> tuple[int, int]:

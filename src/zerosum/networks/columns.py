@@ -73,7 +73,9 @@ def _under(x: Tensor, weight: Tensor, stride: Pair, padding: Pair) -> Tensor:
     """What lies under a kernel at each place, (N h w, k k I): a copy for each element of the kernel."""
     height, width = places(x, weight, stride, padding)
     pixels, (top, left) = x.permute(0, 2, 3, 1), padding
-    pixels = F.pad(pixels, (0, 0, left, left, top, top)).contiguous()  # (N, H, W, I)
+    if top or left:  # a pad by nothing is a copy all the same
+        pixels = F.pad(pixels, (0, 0, left, left, top, top))
+    pixels = pixels.contiguous()  # (N, H, W, I)
     image, row, pixel, channel = pixels.stride()
     shape = len(x), height, width, *weight.shape[2:], x.shape[1]
     seen = pixels.as_strided(shape, (image, stride[0] * row, stride[1] * pixel, row, pixel, channel))

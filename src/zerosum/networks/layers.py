@@ -297,6 +297,8 @@ class BatchNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.training and ranks() > 1:
             return self._over_ranks(x)
+        if self.training and x.numel() == self.features:
+            raise UserError("a batch of one has no deviation for batch norm: --batch 2, or more")
         mean, var = self.running_mean, self.running_var
         return F.batch_norm(x, mean, var, self.weight, self.bias, self.training, self.momentum, self.eps)
 

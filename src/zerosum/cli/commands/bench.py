@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -34,14 +33,14 @@ def bench(
     json: options.Json = False,
 ) -> None:
     """Measure this machine: training beside the loops that tutorials write, drawing and judging."""
-    from zerosum.bench import keras, speed
-    from zerosum.engine.engine import Engine
+    from zerosum.bench import speed
+    from zerosum.engine.engine import Engine, cores
 
     engine = Engine(device)  # a device that is not here is refused
     kind = engine.device.type  # what auto is here
     for message in engine.remarks():
         say(message)
-    names, threads = _known(recipe or list(SHORT)), threads or os.cpu_count() or 1
+    names, threads = _known(recipe or list(SHORT)), threads or cores()
     with undisturbed(json):
         raced = []
         for name in names:
@@ -49,7 +48,10 @@ def bench(
             found = speed.run_race(name, rounds=rounds, seconds=seconds, threads=threads, device=kind)
             raced.append(found)
         chores = speed.chores(samples=10_000, judged=2000, threads=threads, tell=say)
+    missing = _missing(raced) if kind == "cpu" else None
     if json:
+        if missing:
+            say(missing)
         document({"races": [found.to_dict() for found in raced], "chores": [vars(chore) for chore in chores]})
         return
     tell(table(("recipe", "who", "images/s", "slowest", "fastest", "zerosum is"), _rates(raced)))
@@ -59,8 +61,8 @@ def bench(
             tell(f"{found.recipe} runs at {found.achieved:,.0f} GFLOP/s: {found.share:.0%} of what {best} reaches here")
     tell()
     tell(table(("what you wait for", "seconds", "MiB"), _waits(chores)))
-    if "dcgan-lite" in names and kind == "cpu" and not keras.installed():
-        tell(f"The tutorial's Keras script was left out: TensorFlow is not installed (`{keras.HOW}`).")
+    if missing:
+        tell(missing)
 
 
 def _known(names: list[str]) -> list[str]:
@@ -71,6 +73,16 @@ def _known(names: list[str]) -> list[str]:
         if name not in LOOPS:
             raise UserError(f"bench has no plain loop of {name!r}; {nearest(name, LOOPS)}")
     return names
+
+
+def _missing(raced: list[Raced]) -> str | None:
+    """What to say of a peer that took no part; None where all did."""
+    from zerosum.bench import keras
+
+    if all("keras" in found.results for found in raced if found.recipe == "dcgan-lite"):
+        return None
+    why = "can't run here" if keras.installed() else f"is not installed (`{keras.HOW}`)"
+    return f"The tutorial's Keras script was left out: TensorFlow {why}."
 
 
 def _rates(raced: list[Raced]) -> list[tuple[str, ...]]:
@@ -84,4 +96,5 @@ def _rates(raced: list[Raced]) -> list[tuple[str, ...]]:
 
 
 def _waits(chores: list[Chore]) -> list[tuple[str, ...]]:
-    return [(chore.name, f"{chore.seconds:.1f}", f"{chore.memory:,.0f}") for chore in chores]
+    memory = ("" if chore.memory is None else f"{chore.memory:,.0f}" for chore in chores)
+    return [(chore.name, f"{chore.seconds:.1f}", held) for chore, held in zip(chores, memory, strict=True)]
