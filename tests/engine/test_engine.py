@@ -17,7 +17,7 @@ from zerosum.errors import TrainingError
 def test_a_slow_machine_is_named_where_a_run_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0}, raising=False)  # taskset, or SLURM
     small = {"G.width": 4, "D.width": 4, "batch": 4, "grid": 4}
     run = zerosum.train("quick", "digits", steps=2, out=tmp_path / "run", settings=small, watch=False)
     told = [event["message"] for event in run.events() if event["event"] == "warning"]
