@@ -225,8 +225,8 @@ def vectors_by(name: str, dataset: Dataset, domain: Domain) -> Callable[[Tensor]
 
 def feature_networks(recipe: Recipe, plan: Plan, dataset: Dataset) -> dict[str, str]:
     """The checksum of each feature network that a run learns by, in any of its stages, or is used with."""
-    names = {recipe.game.recognises, *(leg.recipe.game.features for leg in plan.legs)} - {None}
-    return {str(name): extractor_for(dataset, str(name)).checksum for name in sorted(map(str, names))}
+    names = {recipe.game.recognises, *(leg.recipe.game.features for leg in plan.legs)}
+    return {name: extractor_for(dataset, name).checksum for name in sorted(filter(None, names))}
 
 
 def _check_kind(recipe: Recipe, dataset: Dataset, domain: Domain) -> None:

@@ -111,13 +111,13 @@ def _by_heart(game: Game, seen: Batch, unseen: Batch, like: Tensor) -> tuple[flo
 
     Both in units of their own deviation. None where nobody judges, or there are no classes to be wrong about.
     """
-    by_heart, fresh = (_logits(game, x, y, like) for x, y in (seen, unseen))
+    by_heart, fresh = (_said(game, game.logits, x, y, like) for x, y in (seen, unseen))
     if by_heart is None or fresh is None:
         return None, None
     x, y = unseen
     label_gap = None
     if y is not None and len(torch.unique(y, dim=0)) > 1:
-        right, wrong = (_logits(game, x, given, like, game.belief) for given in (y, y.roll(1, 0)))
+        right, wrong = (_said(game, game.belief, x, given, like) for given in (y, y.roll(1, 0)))
         differs = (y != y.roll(1, 0)).view(len(y), -1).any(1).to(like.device)
         assert right is not None
         assert wrong is not None
@@ -125,14 +125,12 @@ def _by_heart(game: Game, seen: Batch, unseen: Batch, like: Tensor) -> tuple[flo
     return _apart(by_heart, fresh), label_gap
 
 
-def _logits(
-    game: Game, x: Tensor, y: Tensor | None, like: Tensor, ask: Callable[..., Tensor | None] | None = None
-) -> Tensor | None:
-    """The game's logits, or its belief, about real samples, as many at once as have room; None where nobody judges."""
+def _said(game: Game, ask: Callable[..., Tensor | None], x: Tensor, y: Tensor | None, like: Tensor) -> Tensor | None:
+    """What the game answers about real samples, as many at once as have room; None where nobody judges."""
     found: list[Tensor] = []
     for part in torch.split(torch.arange(len(x)), draw.at_once(tuple(x.shape[1:]))):
         given = None if y is None else y[part].to(like.device)
-        said = (ask or game.logits)(game.as_shown(x[part].to(like)), given)
+        said = ask(game.as_shown(x[part].to(like)), given)
         if said is None:
             return None
         found.append(said)

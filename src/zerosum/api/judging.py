@@ -23,7 +23,7 @@ from zerosum.metrics.figures import WITHOUT_NETWORK, Figure, Side, chosen, figur
 from zerosum.metrics.memory import pairs_picture
 from zerosum.metrics.modes import toy_modes
 from zerosum.metrics.reference import Reference, SplitName
-from zerosum.sampling.files import replacing
+from zerosum.sampling.files import replacing, require_png
 from zerosum.sampling.grid import montage
 from zerosum.types import PathLike
 
@@ -91,8 +91,8 @@ class Question:
             raise UserError(f"n is {self.n} and seeds is {len(self.seeds)}; expected at least 2 samples and 1 seed")
         if self.split not in (None, "train", "held-out"):
             raise UserError(f"no split {self.split!r}; expected train or held-out")
-        if self.pairs is not None and self.pairs.suffix.lower() != ".png":
-            raise UserError(f"can't write a picture as {self.pairs.name!r}; expected a name that ends in .png")
+        if self.pairs is not None:
+            require_png(self.pairs)
         # An unknown name is refused before anything is read; those of translations only where nothing is translated.
         if any(translations.group_of(name) is None for name in self.metrics or ()):
             chosen(self.metrics)

@@ -22,7 +22,7 @@ from zerosum.reporting.curves import picture
 from zerosum.reporting.words import words
 from zerosum.sampling import mixing, projection
 from zerosum.sampling.directions import COLUMNS, find, strips
-from zerosum.sampling.files import replacing
+from zerosum.sampling.files import replacing, require_png
 from zerosum.sampling.grid import Bytes, montage, to_uint8
 from zerosum.sampling.latents import Space
 from zerosum.sampling.sweeps import along_codes, coded, sweeps
@@ -206,8 +206,7 @@ def _about(generator: Generator) -> dict[str, Any]:
 def _png(run: PathLike, out: PathLike | None, name: str) -> Path:
     """Where a picture goes; `UserError` for another kind of file."""
     path = Path(out) if out else beside(run, name)
-    if path.suffix.lower() != ".png":
-        raise UserError(f"can't write a picture as {path.name!r}; expected a name that ends in .png")
+    require_png(path)
     return path
 
 

@@ -7,6 +7,7 @@ import datetime as dt
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -152,8 +153,8 @@ def drive(training: Training, folder: RunFolder, dataset: Dataset, care: Care) -
             looked_after = habits(folder, recipe, domain_of(recipe, dataset), dataset, care, watcher)
             loop = Loop(training, folder, bus, looked_after)
             hurry = False
-            first = (*remarks(dataset), *few_steps(training), *engine.remarks()) if fresh else ()
-            for message in (*first, *other_networks(folder, training, dataset)):
+            first = chain(remarks(dataset), few_steps(training), engine.remarks())
+            for message in first if fresh else other_networks(folder, training, dataset):
                 bus.warn(message)
             loop.run()
         except KeyboardInterrupt:

@@ -107,8 +107,20 @@ def translate(
     for steps of a run without a search, and where no image can be read.
     """
     generator = load(run, checkpoint, device=device)
-    label = label_of(generator, direction, domain)
-    out, make = Path(out), searcher(generator, steps)
+    return _led(generator, label_of(generator, direction, domain), run, images, Path(out), steps, seed)
+
+
+def _led(
+    generator: Generator,
+    label: int | None,
+    run: PathLike,
+    images: Sequence[PathLike],
+    out: Path,
+    steps: int | None,
+    seed: int,
+) -> Translated:
+    """Lead images into the domain of that number, and write them."""
+    make = searcher(generator, steps)
     weights = checksum(generator.network.state_dict())[:16]
     told = {"run": Path(run).name, "step": generator.step, "weights": weights, "label": label, "seed": seed}
     require_apart(out, images)
@@ -134,10 +146,10 @@ def upscale(
 
     `UserError` as there, and where the run does not enlarge.
     """
-    recipe = load(run, checkpoint, device=device).recipe
-    if recipe.inputs != "small":
-        raise UserError(f"this run of {recipe.name} does not enlarge: `zerosum translate` or `sample` it")
-    return translate(run, images, out=out, seed=seed, checkpoint=checkpoint, device=device)
+    generator = load(run, checkpoint, device=device)
+    if generator.recipe.inputs != "small":
+        raise UserError(f"this run of {generator.recipe.name} does not enlarge: `zerosum translate` or `sample` it")
+    return _led(generator, label_of(generator, None, None), run, images, Path(out), None, seed)
 
 
 def one_by_one(made: Callable[[bytes], Image.Image], paths: Sequence[PathLike], done: Translated) -> None:

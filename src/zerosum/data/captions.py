@@ -124,8 +124,8 @@ def read_captioned(path: Path) -> Iterator[File | Skipped]:
 
 def key_of(name: str) -> str:
     """What an image and its captions have in common: the path without its ending and the folders of each kind."""
-    *folders, file = name.split("/")
-    return "/".join([*(folder for folder in folders if folder.lower() not in PLACES), file.rpartition(".")[0] or file])
+    *folders, file = archive.stem(name).split("/")
+    return "/".join([*(folder for folder in folders if folder.lower() not in PLACES), file])
 
 
 def _joined(image: File, text: bytes) -> File | Skipped:

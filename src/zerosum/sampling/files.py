@@ -17,6 +17,12 @@ def _partial(path: Path) -> Path:
     return path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
 
 
+def require_png(path: Path) -> None:
+    """`UserError` where a picture would get a name of another kind."""
+    if path.suffix.lower() != ".png":
+        raise UserError(f"can't write a picture as {path.name!r}; expected a name that ends in .png")
+
+
 @contextmanager
 def replacing(path: PathLike) -> Iterator[Path]:
     """A file name to write to, which takes the place of `path` at the end and is removed after an error.

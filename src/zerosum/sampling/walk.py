@@ -8,6 +8,7 @@ ends may have different lengths, and equal or opposite ends are no special case 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -118,9 +119,14 @@ class Way:
         (z0, y0), (z1, y1) = self.stops[index], self.stops[(index + 1) % len(self.stops)]
         with evaluating(self.space.G):
             if self.straight:
-                return self.drawn(torch.lerp(self.codes(z0, y0), self.codes(z1, y1), t), None)
+                return self.drawn(torch.lerp(self.ends[index], self.ends[(index + 1) % len(self.ends)], t), None)
             y = y0 if y0 is None or y1 is None or y0 is y1 else torch.lerp(y0, y1, t)
             return self.drawn(self.codes(z0 if z0 is z1 else slerp(z0, z1, t), y), y)
+
+    @cached_property
+    def ends(self) -> list[Tensor]:
+        """The codes of the stops, once: towards the middle of its class is a long way for each frame."""
+        return [self.codes(z, y) for z, y in self.stops]
 
     def drawn(self, codes: Tensor, y: Tensor | None) -> Tensor:
         """The images of codes, a few at a time."""
