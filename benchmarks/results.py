@@ -265,13 +265,17 @@ def held() -> bool:
 
 
 def machine() -> str:
-    """The processor's name, whether it has AVX-512, and the number of processors of this machine."""
+    """The processor's name, family and model, whether it has AVX-512, and the number of processors of this machine."""
     try:
         told = Path("/proc/cpuinfo").read_text()
-        name = next(line.partition(":")[2].strip() for line in told.splitlines() if line.startswith("model name"))
+        lines = [line.split(":", 1) for line in told.partition("\n\n")[0].splitlines() if ":" in line]
+        about = {key.strip(): value.strip() for key, value in lines}
+        name = about["model name"]
+        if {"cpu family", "model"} <= about.keys():  # a name alone may stand for several generations
+            name += f" (family {about['cpu family']}, model {about['model']})"
         if "avx512f" in told:
             name += f" with {WIDE}, held to AVX2" if held() else f" with {WIDE}"
-    except (OSError, StopIteration):
+    except (OSError, KeyError):
         name = platform.processor() or platform.machine()
     return f"{name}, {os.cpu_count()} processors"
 
