@@ -31,7 +31,7 @@ from torch import nn
 
 import tasks
 from results import machine
-from sections import FOLDER, write_section
+from sections import kept, write_section
 from zerosum import recipes
 from zerosum.api.assemble import assemble, find_data, settle
 from zerosum.bench.race import environment
@@ -41,7 +41,6 @@ from zerosum.engine.training import Training
 from zerosum.networks.paths import as_torch_does
 from zerosum.spec import Recipe
 
-KEPT = FOLDER / "costs.json"
 TURNS, SECONDS = 3, 2.0
 HEAVY, FEW = 10_000_000, 4  # a recipe of more parameters is measured at this batch
 TASKS = {  # data and pixels of the recipes that MNIST is nothing for
@@ -68,8 +67,7 @@ def main() -> None:
     if told.row:
         print(json.dumps(measure(told.row, told.threads)))
         return
-    about: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {"rows": {}}
-    about |= {"machine": machine(), "torch": torch.__version__, "threads": told.threads}
+    about = kept("costs", {"machine": machine(), "torch": torch.__version__, "threads": told.threads}, "rows")
     for name in told.rows or [name for name in recipes.names() if measured(name)]:
         if "passes" not in about["rows"].get(name, {}) or told.rows:
             print(name, flush=True)

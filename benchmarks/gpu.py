@@ -26,7 +26,7 @@ import costs
 import quality
 import results
 from results import zerosum
-from sections import FOLDER, write_section
+from sections import FOLDER, kept, write_section
 from speed import table
 from time_to_quality import KEPT as ON_CPU
 from time_to_quality import cell
@@ -73,7 +73,7 @@ def main() -> None:
     if told.table:
         write_section("gpu", about, section(about))
         return
-    about |= {"machine": torch.cuda.get_device_name(), "torch": torch.__version__}
+    about = kept("gpu", {"machine": torch.cuda.get_device_name(), "torch": torch.__version__}, "races")
     missing = [] if told.quality or told.costs else [name for name in TARGETS if name not in about["races"]]
     for name in told.recipes or missing:
         print(name, flush=True)
@@ -155,6 +155,8 @@ def section(about: dict[str, Any]) -> list[str]:
             f"Quality: `quick` after {found[0]['images']:,} images of MNIST: Frechet distance {cell(here)} on the GPU "
             f"and {cell(there)} on two cores of a CPU (mean, standard deviation and number of seeds).",
         ]
+    else:
+        lines += ["", "Whether `quick` learns as much there in as many images has not been measured yet."]
     if found := about.get("costs"):
         lines += [
             "",

@@ -26,7 +26,7 @@ import numpy as np
 import torch
 
 from results import machine
-from sections import FOLDER, write_section
+from sections import kept, write_section
 from zerosum import recipes
 from zerosum.api.assemble import assemble, settle
 from zerosum.bench.race import environment
@@ -34,7 +34,6 @@ from zerosum.data import Dataset, Split, open_dataset
 from zerosum.engine.engine import Engine
 from zerosum.engine.plan import Plan
 
-KEPT = FOLDER / "growth.json"
 TURNS, SECONDS = 5, 4.0
 USUAL = {"batch": 128, "size": 28, "width": 32, "images": 10_000, "recipe": "quick"}
 ROWS = (
@@ -54,8 +53,7 @@ def main() -> None:
     if told.row:
         print(json.dumps(measure(json.loads(told.row), told.threads)))
         return
-    about: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {"rows": {}}
-    about |= {"machine": machine(), "torch": torch.__version__, "threads": told.threads}
+    about = kept("growth", {"machine": machine(), "torch": torch.__version__, "threads": told.threads}, "rows")
     for row in ROWS:
         key = json.dumps(row)
         if key not in about["rows"]:

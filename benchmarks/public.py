@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import os
 import sys
 import tempfile
@@ -34,14 +33,13 @@ import peers
 import tasks
 from costs import said
 from results import machine
-from sections import FOLDER, write_section
+from sections import kept, write_section
 from zerosum import recipes
 from zerosum.api.assemble import settle
 from zerosum.bench.contestants import Ours, answer
 from zerosum.bench.race import race_of
 from zerosum.data import Dataset, open_dataset
 
-KEPT = FOLDER / "public.json"
 ROUNDS, SECONDS = 7, 8.0
 
 
@@ -106,8 +104,7 @@ def main() -> None:
         torch.set_num_threads(told.threads)
         play_ours(wanted[0]) if told.play == "ours" else play_theirs(wanted[0], told)
         return
-    about: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {"races": {}}
-    about |= {"machine": machine(), "torch": torch.__version__, "threads": told.threads}
+    about = kept("public", {"machine": machine(), "torch": torch.__version__, "threads": told.threads}, "races")
     for race in wanted:
         if race.name not in about["races"] or told.races:
             print(race.name, flush=True)

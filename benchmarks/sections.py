@@ -24,6 +24,19 @@ ORDER = (
 )
 
 
+def kept(name: str, here: dict[str, Any], rows: str) -> dict[str, Any]:
+    """What NAME.json holds, by the same machine and torch as `here`; of another one it is dropped, and no row is there.
+
+    A table compares its rows, so one machine measures all of them. rows: the key that they are under.
+    """
+    path = FOLDER / f"{name}.json"
+    about = json.loads(path.read_text()) if path.exists() else {rows: {}}
+    if any(about.get(key, value) != value for key, value in here.items()):
+        print(f"{path.name} is of another machine: all of it is measured anew", flush=True)
+        about = {rows: {}}
+    return {**about, **here}
+
+
 def write_section(name: str, about: dict[str, Any], lines: list[str]) -> None:
     """Keep what was measured as NAME.json, its section as NAME.md, and make the page of the sections there are."""
     FOLDER.mkdir(parents=True, exist_ok=True)

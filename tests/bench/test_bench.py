@@ -12,7 +12,7 @@ import torch
 from zerosum.bench import keras, speed
 from zerosum.bench.contestants import enter
 from zerosum.bench.race import Result, race, race_of
-from zerosum.bench.speed import Raced, chore, operations
+from zerosum.bench.speed import Chore, Raced, chore, operations
 from zerosum.cli import main
 from zerosum.engine.engine import Engine
 from zerosum.errors import ZerosumError
@@ -95,6 +95,31 @@ def test_a_chore_is_a_command_with_its_memory_and_its_failure_is_told() -> None:
     assert 5 < done.memory < 2000
     with pytest.raises(RuntimeError, match="ended with 2"):
         chore("nonsense", ["no-such-command"])
+
+
+def test_chores_are_done_on_the_device_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    def chore(name: str, arguments: list[str], log: object, **told: object) -> Chore:
+        asked.append(arguments)
+        return Chore(name=name, seconds=1.0, memory=None)
+
+    monkeypatch.setattr(speed, "chore", chore)
+    speed.chores(samples=10, judged=10, threads=1, tell=lambda name: None, device="cuda")
+    assert [arguments[0] for arguments in asked] == ["train", "sample", "eval", "eval"]
+    assert all(arguments[-2:] == ["--device", "cuda"] for arguments in asked)
+
+
+def test_the_limit_of_a_race_is_told_beside_its_rates(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = {"zerosum": 3.0, "plain": 2.0, "arithmetic": 4.5}
+    results = {kind: Result(kind=kind, about="", batch=1, rates=[rate]) for kind, rate in rates.items()}
+    found = Raced(recipe="mlp", threads=1, device="cpu", results=results, operations=None)
+    monkeypatch.setattr(speed, "run_race", lambda *names, **told: found)
+    monkeypatch.setattr(speed, "chores", lambda **told: [])
+    assert main(["bench", "--recipe", "mlp"]) == 0
+    assert "mlp: its convolutions and products alone would make 4 images/s here" in capsys.readouterr().out
 
 
 def test_bench_prints_rates_and_waits(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,11 +20,15 @@ from zerosum.spec import Recipe
 
 STEPS = 20
 BATCH = {"mlp": 8, "dcgan-smooth": 2, "dcgan-lite": 4, "dcgan-k2": 4, "dcgan-faces": 2}
+OWN = {"mlp": 64, "dcgan-smooth": 8, "dcgan-lite": 256, "dcgan-k2": 32, "dcgan-faces": 128}  # k2's plain loop is slow
+# Of 128 faces some units lie so near the kink of a leaky ReLU that rounding decides their side: the plain loop's own
+# gradients are up to 8e-4 of the norm from those that it has in float64, ours up to 4e-3.
+ROUNDED = {"dcgan-faces": 1e-2}
 WITHOUT_DROPOUT = {"dcgan-smooth": {"D.dropout": 0}, "dcgan-lite": {"D.dropout": 0}, "dcgan-k2": {"D.dropout": 0}}
 
 
-def told(name: str) -> Recipe:
-    return recipes.recipe(name).override({"steps": STEPS, "batch": BATCH[name], **WITHOUT_DROPOUT.get(name, {})})
+def told(name: str, batch: int) -> Recipe:
+    return recipes.recipe(name).override({"steps": STEPS, "batch": batch, **WITHOUT_DROPOUT.get(name, {})})
 
 
 def still(recipe: Recipe) -> Recipe:
@@ -33,18 +37,18 @@ def still(recipe: Recipe) -> Recipe:
 
 
 def images(recipe: Recipe) -> Dataset:
-    """A hundred images of the recipe's size, neither blank nor alike."""
+    """Three hundred images of the recipe's size, neither blank nor alike."""
     size, channels = recipe.size or 64, recipe.channels or 3
-    numbers = np.random.default_rng(0).integers(0, 256, (100, size, size, channels), dtype=np.uint8)
+    numbers = np.random.default_rng(0).integers(0, 256, (300, size, size, channels), dtype=np.uint8)
     split = Split(samples=numbers)
     return Dataset(name="digits", kind="images", train=split, held_out=split, classes=None, fingerprint="none")
 
 
-def pair(name: str, precision: Precision) -> tuple[Training, Loop, Training]:
+def pair(name: str, precision: Precision, batch: int) -> tuple[Training, Loop, Training]:
     """A training, the plain loop from the same weights, and a twin of the training that deals the loop its chance."""
-    recipe = told(name) if precision == "64-true" else still(told(name))
+    recipe = told(name, batch) if precision == "64-true" else still(told(name, batch))
     data = images(recipe)
-    ours, dealer = (assemble(recipe, data, Engine("cpu", precision), Plan.of(recipe, 100)) for _ in range(2))
+    ours, dealer = (assemble(recipe, data, Engine("cpu", precision), Plan.of(recipe, 300)) for _ in range(2))
     loop = Loop(recipe, dropout=0.0)
     for player, network in (("G", loop.G), ("D", loop.D)):
         network.to(ours.engine.dtype)
@@ -63,7 +67,7 @@ def pairs(ours: Training, loop: Loop) -> list[tuple[nn.Parameter, nn.Parameter]]
 
 @pytest.mark.parametrize("name", LOOPS)
 def test_weights_agree_after_twenty_steps_in_float64(name: str) -> None:
-    ours, loop, dealer = pair(name, "64-true")
+    ours, loop, dealer = pair(name, "64-true", BATCH[name])
     begun = [mine.detach().clone() for mine, _ in pairs(ours, loop)]
     for _ in range(STEPS):
         ours.take_step(observe=False)
@@ -74,9 +78,14 @@ def test_weights_agree_after_twenty_steps_in_float64(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LOOPS)
-def test_first_gradients_agree_in_float32(name: str) -> None:
-    """At a learning rate of 0, so that G's are taken of the same D, to the last bit, in both."""
-    ours, loop, dealer = pair(name, "32-true")
+@pytest.mark.parametrize("batches", [BATCH, OWN], ids=["few images", "the recipe's own"])
+def test_first_gradients_agree_in_float32(name: str, batches: dict[str, int]) -> None:
+    """At a learning rate of 0, so that G's are taken of the same D, to the last bit, in both.
+
+    How many images there are decides by which path some layers go, so the batch that the races have is one of two.
+    """
+    ours, loop, dealer = pair(name, "32-true", batches[name])
+    near = ROUNDED.get(name, 1e-4) if batches is OWN else 1e-4
     mine = {"G": first_gradients(loop.g_step), "D": first_gradients(loop.d_step)}
     theirs = {player: first_gradients(optimizer) for player, optimizer in ours.optimizers.items()}
     for _ in range(ours.game.period):
@@ -87,7 +96,7 @@ def test_first_gradients_agree_in_float32(name: str) -> None:
         # A bias before batch norm has no gradient but what rounding leaves: hence a floor, of the player's whole norm.
         floor = 1e-7 * float(torch.nn.utils.get_total_norm(mine[player]))
         for plain, fast in zip(mine[player], theirs[player], strict=True):
-            assert float((plain - fast).norm()) <= 1e-4 * float(plain.norm()) + floor
+            assert float((plain - fast).norm()) <= near * float(plain.norm()) + floor
 
 
 def first_gradients(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:

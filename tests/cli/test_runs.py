@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from zerosum.cli import main
+from zerosum.networks import product
 
 SMALL = ["--data", "digits", "--batch", "16", "--set", "width=8"]
 
@@ -39,6 +40,8 @@ def test_run_json_says_which_path_the_run_took(trained: Path) -> None:
     assert taken["threads"] >= 1
     assert isinstance(taken["instructions"], str)
     assert isinstance(taken["keeps_memory"], bool)
+    assert taken["products"] == ("oneDNN" if product.AVAILABLE else "torch")
+    assert taken["graphs"] is False  # a CPU has none
 
 
 def contents(folder: Path) -> dict[str, str]:

@@ -14,14 +14,22 @@ from zerosum.engine.training import Training
 from zerosum.errors import TrainingError
 
 
-def test_a_slow_machine_is_named_where_a_run_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_machine_is_named_where_a_run_begins_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0}, raising=False)  # taskset, or SLURM
+    monkeypatch.setattr("zerosum.networks.product.AVAILABLE", False)  # an old torch
     small = {"G.width": 4, "D.width": 4, "batch": 4, "grid": 4}
     run = zerosum.train("quick", "digits", steps=2, out=tmp_path / "run", settings=small, watch=False)
     told = [event["message"] for event in run.events() if event["event"] == "warning"]
-    assert ["no AVX2" in told[0], "one core" in told[1], len(told)] == [True, True, 2]
+    parts = ["no AVX2", "has no product by oneDNN", "one core"]
+    assert [part in line for part, line in zip(parts, told, strict=True)] == [True, True, True]
+    assert run.info["device"]["products"] == "torch"
+    again = zerosum.resume(run.path, steps=1)
+    told = [event["message"] for event in again.events() if event["event"] == "warning"]
+    assert [part in line for part, line in zip(parts, told[3:], strict=True)] == [True, True, True]
 
 
 def test_another_kind_of_processor_has_no_avx2_to_miss(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from zerosum.api.assemble import assemble, domain_of, find_data, settle
 from zerosum.api.habits import Care
 from zerosum.api.run import Run
-from zerosum.api.starting import drive, horizon, new_folder, new_path, paths
+from zerosum.api.starting import drive, horizon, new_folder, new_path, path_taken
 from zerosum.data import Dataset
 from zerosum.engine.engine import Device, Engine, Precision
 from zerosum.engine.plan import Plan, epoch_steps
@@ -102,8 +102,7 @@ def go_on(path: Path, more: More, engine: Engine, care: Care) -> Run:
             training.load_state_dict(state)
         engine.wait()  # everybody has read before anything is written
         if engine.leads:
-            path_taken = engine.describe() | {"folded": paths(training)}
-            folder.save_info(horizon=horizon(training), minutes=plan.minutes, device=path_taken)
+            folder.save_info(horizon=horizon(training), minutes=plan.minutes, device=path_taken(training))
         return drive(training, folder, dataset, care)
 
 

@@ -112,7 +112,7 @@ def new_folder(
         "data": describe_data(dataset),
         "seed": recipe.seed,
         "versions": versions(),
-        "device": training.engine.describe() | {"folded": paths(training)},
+        "device": path_taken(training),
         "horizon": horizon(training),
         "begins": training.plan.begins,
         "images_before": training.plan.images_before,
@@ -123,12 +123,12 @@ def new_folder(
     return RunFolder.create(path, info) if training.engine.leads else RunFolder(path, info)
 
 
-def paths(training: Training) -> dict[str, list[str]]:
-    """Of each player's network, the layers that take the path for few channels."""
-    engine = training.engine
+def path_taken(training: Training) -> dict[str, Any]:
+    """Where and how the run computes; `folded`: of each player's network the layers with the path for few channels."""
+    engine, networks = training.engine, training.game.networks.items()
     autocast = engine.precision == "bf16-mixed"
-    networks = training.game.networks.items()
-    return {name: folded(network, engine.device, autocast=autocast) for name, network in networks}
+    layers = {name: folded(network, engine.device, autocast=autocast) for name, network in networks}
+    return engine.describe() | {"folded": layers, "graphs": training.captures is not None}
 
 
 def horizon(training: Training) -> dict[str, int] | None:
@@ -153,8 +153,8 @@ def drive(training: Training, folder: RunFolder, dataset: Dataset, care: Care) -
             looked_after = habits(folder, recipe, domain_of(recipe, dataset), dataset, care, watcher)
             loop = Loop(training, folder, bus, looked_after)
             hurry = False
-            first = chain(remarks(dataset), few_steps(training), engine.remarks())
-            for message in first if fresh else other_networks(folder, training, dataset):
+            first = chain(remarks(dataset), few_steps(training)) if fresh else other_networks(folder, training, dataset)
+            for message in chain(first, engine.remarks()):
                 bus.warn(message)
             loop.run()
         except KeyboardInterrupt:

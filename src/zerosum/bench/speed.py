@@ -115,21 +115,23 @@ def operators(recipe: str, threads: int, most: int = 15) -> list[dict[str, Any]]
     ]
 
 
-def chores(*, samples: int, judged: int, threads: int, tell: Tell) -> list[Chore]:
+def chores(*, samples: int, judged: int, threads: int, tell: Tell, device: str = "cpu") -> list[Chore]:
     """Start a training, draw from it and judge it, as the command line does; each in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
-        told = ["train", "quick", "--data", "digits", "--steps", "20", "--out", str(run), "--no-watch", "-q"]
+        train = ["train", "quick", "--data", "digits", "--steps", "20", "--out", str(run), "--no-watch", "-q"]
+        sample = ["sample", str(run), "-n", str(samples), "--out", f"{folder}/s.npz"]
         plans: Sequence[tuple[str, list[str], Path | None]] = (
-            ("train: to the first step", told, run / "events.jsonl"),
-            (f"sample: {samples:,} digits", ["sample", str(run), "-n", str(samples), "--out", f"{folder}/s.npz"], None),
+            ("train: to the first step", train, run / "events.jsonl"),
+            (f"sample: {samples:,} digits", sample, None),
             ("eval: real features for the first time", judge(run, judged), None),
             (f"eval: Frechet distance of {judged:,}", judge(run, judged), None),
         )
         done = []
         for name, arguments, log in plans:
             tell(name)
-            done.append(chore(name, arguments, log, threads=threads, cache=Path(folder) / "cache"))
+            there = [*arguments, "--device", device]
+            done.append(chore(name, there, log, threads=threads, cache=Path(folder) / "cache"))
         return done
 
 

@@ -20,6 +20,8 @@ from torch import Tensor, nn
 
 from zerosum.engine.memory import keep_memory
 from zerosum.errors import TrainingError, UserError
+from zerosum.networks import product
+from zerosum.networks.paths import helps
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["32-true", "64-true", "bf16-mixed"]  # float16 would need its gradients scaled
@@ -90,8 +92,15 @@ class Engine:
         intel = platform.machine().lower() in ("x86_64", "amd64")
         if intel and torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "NO AVX"):
             yield "this processor has no AVX2: training takes several times as long"
+        if intel and not product.AVAILABLE:
+            yield f"torch {torch.__version__} has no product by oneDNN: linear layers take its own, slower on AMD"
         if cores() == 1:
             yield "this machine has one core: recipes are measured on two"
+
+    @property
+    def _products(self) -> bool:
+        """Whether linear layers go to oneDNN."""
+        return product.AVAILABLE and helps(self.device, autocast=self.precision == "bf16-mixed")
 
     def describe(self) -> dict[str, Any]:
         """The execution path, for run.json."""
@@ -104,6 +113,7 @@ class Engine:
             "threads": torch.get_num_threads(),
             "instructions": torch.backends.cpu.get_cpu_capability(),
             "keeps_memory": self.keeps_memory,
+            "products": "oneDNN" if self._products else "torch",
         }
 
     def place(self, network: nn.Module) -> nn.Module:

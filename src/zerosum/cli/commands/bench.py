@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -47,7 +48,7 @@ def bench(
             say(f"{name}: {rounds} rounds against the plain PyTorch loop")
             found = speed.run_race(name, rounds=rounds, seconds=seconds, threads=threads, device=kind)
             raced.append(found)
-        chores = speed.chores(samples=10_000, judged=2000, threads=threads, tell=say)
+        chores = speed.chores(samples=10_000, judged=2000, threads=threads, tell=say, device=kind)
     missing = _missing(raced) if kind == "cpu" else None
     if json:
         if missing:
@@ -55,10 +56,8 @@ def bench(
         document({"races": [found.to_dict() for found in raced], "chores": [vars(chore) for chore in chores]})
         return
     tell(table(("recipe", "who", "images/s", "slowest", "fastest", "zerosum is"), _rates(raced)))
-    for found in raced:
-        if found.share is not None:
-            best = found.results["convolution"].about
-            tell(f"{found.recipe} runs at {found.achieved:,.0f} GFLOP/s: {found.share:.0%} of what {best} reaches here")
+    for line in _limits(raced):
+        tell(line)
     tell()
     tell(table(("what you wait for", "seconds", "MiB"), _waits(chores)))
     if missing:
@@ -83,6 +82,17 @@ def _missing(raced: list[Raced]) -> str | None:
         return None
     why = "can't run here" if keras.installed() else f"is not installed (`{keras.HOW}`)"
     return f"The tutorial's Keras script was left out: TensorFlow {why}."
+
+
+def _limits(raced: list[Raced]) -> Iterator[str]:
+    """How near each came to what this machine could do at best."""
+    for found in raced:
+        if found.share is not None:
+            best = found.results["convolution"].about
+            yield f"{found.recipe} runs at {found.achieved:,.0f} GFLOP/s: {found.share:.0%} of what {best} reaches here"
+        if "arithmetic" in found.results:
+            alone = found.results["arithmetic"].median
+            yield f"{found.recipe}: its convolutions and products alone would make {alone:,.0f} images/s here"
 
 
 def _rates(raced: list[Raced]) -> list[tuple[str, ...]]:
