@@ -11,6 +11,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "docs" / "benchmarks"
 ORDER = (
     "speed",
     "speed-avx2",
+    "paths",
     "gpu",
     "quality",
     "costs",

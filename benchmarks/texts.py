@@ -2,7 +2,7 @@
 
     python benchmarks/texts.py                  the rows that are not there yet, one after the other
     python benchmarks/texts.py --table          no training: the section from the rows that are there
-    python benchmarks/texts.py --judge RUN      no training: the figures of a run that is there
+    python benchmarks/texts.py NAME --judge RUN no training: the figures of a run that is there, as of this row
 
 A row is `zerosum train` to the end of its stages, then drawings of every digit in every thickness and slant, judged by
 what has nothing to do with the run: the class by digits-net, thickness and slant as they are measured of real digits.
@@ -15,20 +15,22 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 import quality
 import results
 from results import ROOT, begin_or_finish, machine
 from zerosum import api
 from zerosum.data import open_dataset
-from zerosum.data.sources.captions import DIGITS, LEANING, THICKNESS
+from zerosum.data.captions import Vocabulary, words_of
+from zerosum.data.sources.captions import ANYWHERE, CENTRED, Kind
 from zerosum.data.strokes import measure
+from zerosum.data.transforms import fit
 from zerosum.metrics.features import FEATURES
 from zerosum.sampling.files import replacing
 from zerosum.sampling.grid import montage
@@ -37,8 +39,11 @@ RUNS = ROOT / "runs" / "texts"
 LINES = ROOT / "docs" / "results" / "texts.jsonl"
 FRAGMENT = LINES.with_suffix(".md")
 Bytes = npt.NDArray[np.uint8]
-EACH = 12  # drawings of a text
-READ_AT = 28  # pixels, at which digits-net reads
+NAMES = ("class", *ANYWHERE.thirds)
+Cases = npt.NDArray[np.int64]
+EACH, SHORT = 12, 4  # drawings of a text; the wording that names class, thickness and slant alone
+MANY = 2_000  # drawings where all six properties are asked for, a text each
+READ_AT, LONGER, INK = 28, 20, 64  # pixels at which digits-net reads, those of a digit's longer side; a level
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class Row:
 
     name: str
     data: str
+    kind: Kind
     told: tuple[str, ...]
 
 
@@ -66,7 +72,10 @@ NARROW = (
     "blocks=1",
 )
 HALF_HOUR = stages((2_000, 0, 1e-3), (6_000, 1, 4e-4), (2_000, 1, 1e-4), (2_500, 2, 4e-4), (1_000, 2, 1e-4))
-ROWS = (Row("stackgan-digits", "captions:mnist", (f"stages={HALF_HOUR}", *NARROW)),)
+ROWS = (
+    Row("stackgan-digits", "captions:mnist", CENTRED, (f"stages={HALF_HOUR}", *NARROW)),
+    Row("stackgan-placed", "captions:placed-mnist", ANYWHERE, (f"stages={HALF_HOUR}", *NARROW)),
+)
 
 
 def main() -> None:
@@ -77,7 +86,8 @@ def main() -> None:
     parser.add_argument("--judge", type=Path, metavar="RUN", help="only tell the figures of a run")
     told = parser.parse_args()
     if told.judge is not None:
-        print(json.dumps(answers(told.judge), indent=1))
+        row = next(row for row in ROWS if row.name == (told.rows or [ROWS[0].name])[0])
+        print(json.dumps(answers(row, told.judge), indent=1))
         return
     if unknown := set(told.rows) - {row.name for row in ROWS}:
         parser.error(f"no row {', '.join(sorted(unknown))}")
@@ -93,7 +103,7 @@ def measured(row: Row, threads: int) -> dict[str, Any]:
     run = RUNS / row.name
     settings = [part for setting in row.told for part in ("--set", setting)]
     begin_or_finish(run, threads, "stackgan", "--data", row.data, *settings)
-    picture(run, LINES.with_name(f"{row.name}.png"))
+    picture(row, run, LINES.with_name(f"{row.name}.png"))
     end = [event for event in results.events(run) if event["event"] == "end"][-1]
     return {
         "name": row.name,
@@ -103,66 +113,87 @@ def measured(row: Row, threads: int) -> dict[str, Any]:
         "minutes": round(end["seconds"] / 60, 1),
         "images": end["images"],
         "steps": end["step"],
-        "figures": answers(run),
+        "figures": answers(row, run),
     }
 
 
-def cases() -> list[tuple[int, int, int]]:
-    """Class, thickness and slant of every text, thickness and slant as thirds from 0."""
-    return list(product(range(len(DIGITS)), range(3), range(3)))
+def asked_of(row: Row) -> tuple[list[str], Cases]:
+    """Every text that is asked for, and its case: class and thirds, in the order of `Kind.cases`."""
+    if row.kind is CENTRED:
+        few = sorted({(*case[:3], 1) for case in CENTRED.cases})  # of the usual width, which the text does not name
+        return [CENTRED.captions_of(*case)[SHORT] for case in few for _ in range(EACH)], np.repeat(few, EACH, axis=0)
+    chosen = np.random.default_rng(0).permutation(np.array(row.kind.cases))[:MANY]
+    return [row.kind.captions_of(*case)[0] for case in chosen], chosen
 
 
-def text_of(digit: int, thickness: int, slant: int) -> str:
-    return f"a {THICKNESS[thickness]} {DIGITS[digit]} {LEANING[slant]}"
-
-
-def answers(run: Path) -> dict[str, float]:
-    """Of drawings of every text: the share whose class is the one asked for, and Pearson's r of thickness and slant
-    with what was asked; beside the same of held-out real digits with their own captions.
+def answers(row: Row, run: Path) -> dict[str, float]:
+    """Of drawings of every text: the share whose class is the one asked for, and Pearson's r of each property with the
+    third that was asked for; beside the same of held-out real digits with their own captions.
     """
     generator = api.load(run, "last")
-    asked = np.repeat(np.array(cases()), EACH, axis=0)
-    drawn = np.concatenate([generator.text(text_of(*case), EACH, seed=seed) for seed, case in enumerate(cases())])
-    found = judged(drawn, asked)
-    plain = open_dataset("mnist")
-    real = open_dataset("captions:mnist", size=generator.domain.size)
-    assert plain.held_out.labels is not None
+    texts, asked = asked_of(row)
+    at = {text: seed for seed, text in enumerate(dict.fromkeys(texts))}
+    drawn = np.concatenate([generator.text(text, texts.count(text), seed=seed) for text, seed in at.items()])
+    found = judged(drawn, asked, row.kind)
+    real = open_dataset(row.data, size=generator.domain.size)
     assert real.held_out.captions is not None
-    told = np.stack(
-        [plain.held_out.labels, *(third(real, words) for words in (THICKNESS, ("left", "upright", "right")))]
-    )
-    return found | {f"real {name}": value for name, value in judged(real.held_out.samples, told.T).items()}
+    assert real.text is not None
+    case_of = {" ".join(words_of(row.kind.captions_of(*case)[0])): case for case in row.kind.cases}
+    vocabulary = Vocabulary(real.words, real.text[1])
+    told = np.array([case_of[vocabulary.text(captions[0])] for captions in real.held_out.captions])
+    return found | {f"real {name}": value for name, value in judged(real.held_out.samples, told, row.kind).items()}
 
 
-def third(data: Any, words: tuple[str, ...]) -> npt.NDArray[np.int64]:
-    """(N,): which of three words the first caption of each held-out digit has."""
-    numbers = [data.words.index(word) + 1 for word in words]
-    return np.stack([(data.held_out.captions[:, 0] == number).any(axis=1) for number in numbers]).argmax(axis=0)
-
-
-def judged(images: Bytes, asked: npt.NDArray[np.int64]) -> dict[str, float]:
-    """The three figures of images (N, H, H, 1), asked for as class, thickness and slant (N, 3)."""
-    from zerosum.data.transforms import fit
-
-    net = FEATURES["digits-net"](open_dataset("digits"), None)
-    chances = net(fit(np.asarray(images), READ_AT, 1)).probabilities
+def judged(images: Bytes, asked: Cases, kind: Kind) -> dict[str, float]:
+    """The figures of images (N, H, H, 1), asked for as cases (N, 1 + properties)."""
+    seen = normal(images) if kind is ANYWHERE else fit(np.asarray(images), READ_AT, 1)
+    chances = FEATURES["digits-net"](open_dataset("digits"), None)(seen).probabilities
     assert chances is not None
-    strokes = measure(np.asarray(images))
-    return {
-        "class": round(float((chances.argmax(axis=1) == asked[:, 0]).mean()), 4),
-        "thickness": round(float(np.corrcoef(strokes.thickness, asked[:, 1])[0, 1]), 4),
-        "slant": round(float(np.corrcoef(strokes.slant, asked[:, 2])[0, 1]), 4),
-    }
+    there, drawn = measure(np.asarray(images)), measure(seen if kind is ANYWHERE else np.asarray(images))
+    values = {"thickness": drawn.thickness, "slant": drawn.slant, "width": drawn.width}
+    values |= {"size": there.height, "y": there.y, "x": there.x}
+    found = {"class": round(float((chances.argmax(axis=1) == asked[:, 0]).mean()), 4)}
+    for index, name in enumerate(kind.thirds, 1):
+        if np.ptp(asked[:, index]):
+            found[name] = round(float(np.corrcoef(values[name], asked[:, index])[0, 1]), 4)
+    return found
 
 
-def picture(run: Path, path: Path) -> None:
+def normal(images: Bytes) -> Bytes:
+    """(N, 28, 28, 1): the ink alone, its longer side 20 pixels and its mass in the middle, as MNIST's are."""
+    found = np.zeros((len(images), READ_AT, READ_AT, 1), np.uint8)
+    for out, image in zip(found, images[..., 0], strict=True):
+        rows, columns = (np.flatnonzero((image > INK).any(axis=axis)) for axis in (1, 0))
+        if not len(rows):
+            continue
+        ink = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        scale = LONGER / max(ink.shape)
+        height, width = (max(1, round(scale * length)) for length in ink.shape)
+        ink = np.asarray(Image.fromarray(ink).resize((width, height), Image.Resampling.BOX)).astype(np.float64)
+        middle = [float(np.average(np.arange(len(mass)), weights=mass)) for mass in (ink.sum(axis=1), ink.sum(axis=0))]
+        corner = [
+            min(max(round((READ_AT - 1) / 2 - at), 0), READ_AT - length)
+            for at, length in zip(middle, ink.shape, strict=True)
+        ]
+        out[corner[0] : corner[0] + height, corner[1] : corner[1] + width, 0] = ink
+    return found
+
+
+def picture(row: Row, run: Path, path: Path) -> None:
     """A row of drawings for each of some texts, all from the same z."""
     generator = api.load(run, "last")
-    chosen = [(digit, digit % 3, (digit // 3 + digit) % 3) for digit in range(len(DIGITS))]
-    rows = [text_of(*case) for case in chosen]
+    rows = [row.kind.captions_of(*case)[SHORT] for case in shown(row.kind)]
     drawn = np.concatenate([generator.text(text, 8, seed=0) for text in rows])
     with replacing(path) as partial:
         montage(drawn, 8, row_labels=rows).save(partial, format="PNG")
+
+
+def shown(kind: Kind) -> list[tuple[int, ...]]:
+    """A case of every class, in which every third of every property comes."""
+    cases = [(digit, digit % 3, (digit // 3 + digit) % 3, 1) for digit in range(10)]
+    return (
+        cases if kind is CENTRED else [(*case, (2 * case[0] + 1) % 3, case[0] // 3 % 3, case[0] % 3) for case in cases]
+    )
 
 
 def write() -> None:
@@ -170,14 +201,17 @@ def write() -> None:
     told = quality.lines(LINES)
     if not told:
         return
-    parts = [HEAD, "", "| command | minutes | images | class | thickness r | slant r | real digits |"]
-    parts.append("|---|---|---|---|---|---|---|")
+    parts = [HEAD, "", "| command | minutes | images | class | r |", "|---|---|---|---|---|"]
     for line in told:
         figures = line["figures"]
         mark = quality.MARK if results.WIDE in line["machine"] else ""
-        mine = " | ".join(f"{figures[name]:.3g}" for name in ("class", "thickness", "slant"))
-        real = ", ".join(f"{figures[f'real {name}']:.3g}" for name in ("class", "thickness", "slant"))
-        parts.append(f"| `{line['command']}`{mark} | {line['minutes']:g} | {line['images']:,} | {mine} | {real} |")
+        both = {
+            name: f"{value:.3g} ({figures[f'real {name}']:.3g})" for name, value in figures.items() if name in NAMES
+        }
+        others = ", ".join(f"{name} {said}" for name, said in both.items() if name != "class")
+        parts.append(
+            f"| `{line['command']}`{mark} | {line['minutes']:g} | {line['images']:,} | {both['class']} | {others} |"
+        )
     parts = quality.marked(parts)
     for line in told:
         parts += [
@@ -194,8 +228,10 @@ HEAD = f"""## From text to image
 
 By `python benchmarks/texts.py`, one thread, the last checkpoint, at 64 pixels from 16. Of {EACH} drawings of each of
 the 90 texts "a thin zero leaning left" to "a thick nine leaning right": the share that digits-net reads as the class
-asked for, and Pearson's r of the measured thickness and slant with the third asked for. Beside it the same of real
-held-out digits under their own captions."""
+asked for, and Pearson's r of the measured thickness and slant with the third asked for; in brackets the same of real
+held-out digits under their own captions. `placed-mnist` is MNIST's digits in other sizes and places, and {MANY:,} texts
+name all that was measured, such as "a small thin wide seven that leans to the left in the upper right": `size` is the
+height, `x` and `y` the middle of the ink; class and strokes are read of the ink alone, brought to MNIST's size."""
 
 
 if __name__ == "__main__":

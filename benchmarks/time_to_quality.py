@@ -36,9 +36,14 @@ from zerosum.data import open_dataset
 
 THREADS = 2  # of the speeds
 KEPT, SPEEDS, REAL = (FOLDER / name for name in ("quality.jsonl", "speeds.json", "real.json"))
+SKETCH, SKETCHED = FOLDER / "sketch.json", "a first sketch of quick"
 REALS = "10,000 of the real training images"
 SAMPLES = 10_000
 GOALS = {2: 2, 10: 3, 30: 5}  # minutes: the part of the best peer's distance after 30 that quick's should be
+SKETCH_SAID = (
+    "At two minutes `quick` has {:.2f} of the distance of its first sketch (goal: 1/2; `python benchmarks/sketch.py`): "
+    "two 3x3 convolutions with pixel shuffle in G, batch 128 at 1e-3, and no classes."
+)
 PEERS = ("mlp", "dcgan-lite", "dcgan-smooth")
 
 
@@ -140,6 +145,8 @@ def write() -> None:
         by.setdefault(line["minutes"], []).append(line["figures"]["fid"])
     for name, marks in others.items():
         found[f"PyTorch-GAN's `{name}.py`"] = {mark["minutes"]: [mark["fid"]] for mark in marks}
+    if SKETCH.exists() and "fid" in (sketch := json.loads(SKETCH.read_text())):
+        found[SKETCHED] = {sketch["minutes"]: [sketch["fid"]]}
     if REAL.exists():
         found[REALS] = dict.fromkeys(GOALS, json.loads(REAL.read_text())["fid"])
     about = {"machine": lines[0]["machine"] if lines else machine(), "threads": THREADS, "found": found}
@@ -156,7 +163,9 @@ def section(about: dict[str, Any]) -> list[str]:
         f"{about['threads']} threads: Frechet distance by digits-net of 10,000 samples to MNIST's test images, after "
         "as many images as so many minutes of training make there (two halves of the real images are 0.33 apart). Of "
         "several seeds: mean, standard deviation and number. `quick` uses MNIST's labels, as it does by default; the "
-        "others have none.",
+        "others have none. Of a run of zerosum it is the checkpoint of its best score that is judged (`quick`'s rates "
+        "fall to zero, so that it is one of its last), and a run that does not get better keeps its distance; of "
+        "PyTorch-GAN's scripts it is the generator as it is at that moment, in eval mode.",
         "",
         "| | 2 min | 10 min | 30 min |",
         "|---|---|---|---|",
@@ -177,6 +186,8 @@ def section(about: dict[str, Any]) -> list[str]:
         if REALS in found:
             share = statistics.fmean(found[REALS][30]) / ends[best]
             lines[-1] += f" Real training images have {share:.2f} of it, below which no generator can be asked to go."
+    if SKETCHED in found and "`quick`" in found:
+        lines += ["", SKETCH_SAID.format(statistics.fmean(found["`quick`"][2]) / found[SKETCHED][2][0])]
     return lines
 
 

@@ -15,6 +15,8 @@ from PIL import Image
 import zerosum
 from zerosum.data import open_dataset
 from zerosum.errors import UserError
+from zerosum.metrics.features import Extractor
+from zerosum.metrics.features.classifier import Classifier
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 Train = Callable[..., zerosum.Run]
@@ -109,7 +111,10 @@ def test_the_other_direction_swaps_what_is_given_and_what_is_made(
     assert (cell == data.held_out.samples[0]).all()
 
 
-def test_a_judge_joins_after_the_first_stage_and_brings_a_feature_network(trained: Train, tmp_path: Path) -> None:
+def test_a_judge_joins_after_the_first_stage_and_brings_a_feature_network(
+    trained: Train, tmp_path: Path, differences: Differences
+) -> None:
+    """And a run that was stopped between its first two steps goes on with them bit for bit."""
     stages = [
         {"steps": 2, "changes": {}, "gradually": {}},
         {"steps": 2, "changes": {"adversarial": 1e-3, "content": 0.5, "l2": 0.0}, "gradually": {}},
@@ -118,9 +123,23 @@ def test_a_judge_joins_after_the_first_stage_and_brings_a_feature_network(traine
     losses = [event["losses"] for event in run.events() if event["event"] == "step"]
     assert set(losses[0]) == {"G/l2"}
     assert {"D/adv", "G/adv", "G/content"} <= set(losses[-1])
+    told: dict[str, object] = {"blocks": 1, "units": 8, "stages": stages}
+    part = trained("srgan", "upscale:digits", tmp_path / "part", steps=3, **told)
+    zerosum.resume(part.path, steps=1)
+    assert differences(part.path, run.path) == []
 
 
-def test_a_feature_network_without_maps_is_refused_before_the_stage_that_needs_it(tmp_path: Path) -> None:
+def test_content_is_compared_by_the_network_that_was_named(trained: Train, tmp_path: Path) -> None:
+    told = {"blocks": 1, "units": 8, "content": 1.0, "content_network": "digits-net"}
+    run = trained("srgan", "upscale:digits", tmp_path / "run", steps=2, **told)
+    assert all(event["losses"]["G/content"] > 0 for event in run.events() if event["event"] == "step")
+    assert set(run.info["feature_networks"]) == {"digits-net"}
+
+
+def test_a_feature_network_without_maps_is_refused_before_the_stage_that_needs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Classifier, "maps", Extractor.maps)
     told = {"size": 32, "width": 4, "blocks": 1, "units": 4, "content_network": "digits-net"}
     with pytest.raises(UserError, match="digits-net has no maps to compare"):
         zerosum.train("srgan", "digits", out=tmp_path / "run", settings=told)

@@ -81,6 +81,11 @@ def test_a_half_finished_folder_is_gone_on_with_and_another_one_refused(
     with pytest.raises(UserError, match=r"0\.png was made of another image than 0\.png: remove it") as refusal:
         zerosum.translate(run, [other], out=out)
     assert "\n" not in str(refusal.value)
+    whole = (out / "1.png").read_bytes()
+    (out / "1.png").write_bytes(whole[: len(whole) // 2])  # as a full disk leaves it
+    done = zerosum.translate(run, [images], out=out)
+    assert (done.made, done.kept) == (1, 2)
+    assert (out / "1.png").read_bytes() == whole
     (out / "translation.json").write_text("{")
     with pytest.raises(UserError, match="holds another translation"):
         zerosum.translate(run, [images], out=out)
@@ -103,6 +108,7 @@ def test_what_can_not_be_translated_is_refused_in_one_line_and_code_two(
         (f"{cyclegan} {images} --domain B --direction A2B", "direction and domain are both given"),
         (f"{cyclegan} {tmp_path / 'text'}", "no image could be read, such as a.png"),
         (f"{cyclegan} {tmp_path / 'nowhere'}", "there is no such file"),
+        (f"{cyclegan} {images / 'small.png'}", "5x40 pixels are too small: at least 8 a side"),
     ):
         assert main(["translate", *line.split(), "--out", f"out-{abs(hash(line))}"]) == 2
         err = capsys.readouterr().err
@@ -273,6 +279,24 @@ def test_faces_from_the_side_are_learned_from_judged_and_translated(
     assert [figure.name for figure in judged.figures] == ["l1", "ssim"]
     with pytest.raises(UserError, match=r"a\.png has no landmarks; expected beside it a\.5pt"):
         zerosum.translate(whole.path, [write(tmp_path / "in", {"a.png": (64, 64)})], out=tmp_path / "refused")
+
+
+@pytest.mark.parametrize(("name", "factor"), [("cyclegan", 1), ("discogan", 1), ("pix2pixhd", 1), ("srgan", 4)])
+def test_a_large_image_goes_in_tiles_and_hardly_differs(
+    name: str, factor: int, runs: dict[str, zerosum.Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = tmp_path / "in"
+    images.mkdir()
+    y, x = np.mgrid[:150, :210]
+    waves = [128 + 100 * np.sin(x / 19 + phase) * np.cos(y / 23) for phase in range(3)]
+    Image.fromarray(np.stack(waves, axis=2).astype(np.uint8)).save(images / "a.png")
+    whole = zerosum.translate(runs[name].path, [images], out=tmp_path / "whole")
+    monkeypatch.setattr("zerosum.api.translating.TILE", 128)
+    tiled = zerosum.translate(runs[name].path, [images], out=tmp_path / "tiled")
+    one, other = (np.asarray(Image.open(done.out / "a.png")).astype(int) for done in (whole, tiled))
+    assert one.shape[:2] == other.shape[:2] == (factor * 150, factor * 210)
+    assert (one != other).any()
+    assert np.abs(one - other).mean() < 4  # levels of 256
 
 
 def test_tiles_are_blended_to_what_the_whole_image_gives() -> None:

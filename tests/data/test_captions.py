@@ -18,6 +18,7 @@ from zerosum.data import Dataset, Split, open_dataset
 from zerosum.data.captions import Vocabulary, key_of, words_of
 from zerosum.data.dataset import fingerprint
 from zerosum.data.loader import Feed
+from zerosum.data.placed import place
 from zerosum.data.show import show
 from zerosum.data.strokes import measure
 from zerosum.errors import UserError
@@ -201,11 +202,16 @@ def test_thickness_slant_and_width_of_bars_that_are_known(side: int) -> None:
         assert found.thickness[index] == pytest.approx(by_hand, rel=0.08)
         assert found.slant[index] == pytest.approx(slant, abs=0.01)
         assert found.width[index] == pytest.approx(4 * thickness / np.sqrt(12), rel=0.08)  # an even spread's deviation
+        assert found.height[index] == pytest.approx(4 * 20 / np.sqrt(12), rel=0.08)
+        assert (found.x[index], found.y[index]) == pytest.approx((0, 0), abs=0.02)
+    moved = np.roll(bar(2, 0.0, side), (side // 14, -side // 7), axis=(0, 1))  # 2 of 28 pixels down, 4 to the left
+    found = measure(moved[None])
+    assert (found.x[0], found.y[0]) == pytest.approx((-4, 2), abs=0.02)
 
 
 def test_an_empty_image_has_no_strokes() -> None:
     found = measure(np.zeros((1, 28, 28, 1), np.uint8))
-    assert [float(value[0]) for value in (found.thickness, found.slant, found.width)] == [0.0, 0.0, 0.0]
+    assert [float(value[0]) for value in vars(found).values()] == [0.0] * 6
 
 
 @pytest.fixture(scope="module")
@@ -243,6 +249,44 @@ def test_each_property_has_about_a_third_of_the_digits(digits: Dataset) -> None:
         for word in words:
             number = digits.words.index(word) + 1
             assert low < (digits.train.captions[:, 0] == number).any(axis=1).mean() < high
+
+
+def test_placed_digits_say_how_large_they_are_and_where_they_lie() -> None:
+    data, plain = open_dataset("captions:placed-digits", size=28), open_dataset("digits")
+    assert data.name == "captions:placed-digits"
+    assert data.text is not None
+    vocabulary = Vocabulary(data.words, data.text[1])
+    for split, from_ in ((data.train, plain.train), (data.held_out, plain.held_out)):
+        assert split.captions is not None
+        assert from_.labels is not None
+        there, drawn = measure(split.samples), measure(from_.samples)
+        train = measure(data.train.samples).height
+        for row in range(0, len(split), 301):
+            digit = int(from_.labels[row])
+            low, high = np.quantile(train[plain.train.labels == digit], (1 / 3, 2 / 3))
+            told = vocabulary.text(split.captions[row, 0])
+            size = "small" if there.height[row] <= low else "large" if there.height[row] > high else "middling"
+            assert size in told.split()
+            assert ("thick" in told.split()) == (drawn.thickness[row] >= 2.8)  # of the digit itself, whatever its size
+            place = told.partition(" in the ")[2].split()
+            assert ("upper" in place, "lower" in place) == (there.y[row] < -2.5, there.y[row] >= 2.5)
+            assert ("left" in place, "right" in place) == (there.x[row] < -2.5, there.x[row] >= 2.5)
+    assert vocabulary.row("a small thin seven in the upper left").any()
+
+
+def test_placed_ink_is_whole_of_a_drawn_size_and_anywhere() -> None:
+    square = np.zeros((400, 28, 28, 1), np.uint8)
+    square[:, 4:24, 6:16] = 255  # 20 high and 10 wide
+    found = place(square, 56, 3, seed=1)
+    assert found.shape == (400, 56, 56, 3)
+    ink = found[..., 2] > 127
+    heights, widths = (ink.any(axis=axis).sum(axis=1) for axis in (2, 1))
+    assert (heights.min(), heights.max()) == (24, 40)  # 0.6 to 1.0 of 40 pixels
+    assert np.abs(heights - 2 * widths).max() <= 2
+    tops, lefts = (ink.any(axis=axis).argmax(axis=1) for axis in (2, 1))
+    assert (tops.min(), (tops + heights).max(), lefts.min(), (lefts + widths).max()) == (0, 56, 0, 56)
+    assert np.array_equal(found, place(square, 56, 3, seed=1))
+    assert not np.array_equal(found, place(square, 56, 3, seed=2))
 
 
 # What is drawn

@@ -14,7 +14,7 @@ from PIL import Image
 from zerosum.data import Dataset, archive, open_dataset
 from zerosum.data.dataset import Split, of_class
 from zerosum.data.degrade import Degradation
-from zerosum.data.forms import arrange_ages, arrange_pairs, arrange_unpaired, halves_of, read_pairs
+from zerosum.data.forms import age_of, arrange_ages, arrange_pairs, arrange_unpaired, halves_of, read_pairs
 from zerosum.data.loader import Feed
 from zerosum.errors import UserError
 
@@ -206,6 +206,25 @@ def test_ages_that_begin_file_names_are_the_papers_six_groups(tmp_path: Path) ->
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "age"),
+    [
+        ("23_1_0_20170103.jpg", 23),
+        ("nm0000100_rm46373120_1955-1-6_2003.jpg", 48),  # IMDB's
+        ("10000217_1981-05-05_2009.jpg", 28),  # WIKI's
+        ("nm1_rm2_1981-07-01_2009.jpg", 27),  # not yet 28 in the middle of that year
+        ("nm1_rm2_1981-6-30_2009.jpg", 28),
+        ("nm1_rm2_0-0-0_2009.jpg", None),
+        ("nm1_rm2_2010-1-1_2009.jpg", None),
+        ("117_0_0_1.jpg", None),
+        ("1234_0.jpg", None),
+        ("face.jpg", None),
+    ],
+)
+def test_an_age_is_read_as_utkface_and_imdb_wiki_tell_it(name: str, age: int | None) -> None:
+    assert age_of(name) == age
+
+
 def test_a_folder_of_faces_is_read_in_groups_and_what_has_no_age_is_named(tmp_path: Path) -> None:
     files = {f"UTKFace/{age}_0_2_201701{age:02}.jpg": png(plain(age)) for age in (5, 9, 35, 36, 70, 71)}
     data = open_dataset(f"ages:{write(tmp_path / 'a', {**files, 'UTKFace/notes.jpg': png(plain(99))})}")
@@ -217,7 +236,7 @@ def test_a_folder_of_faces_is_read_in_groups_and_what_has_no_age_is_named(tmp_pa
             "0-18" if age < 20 else "30-39" if age < 40 else "60+" for age in pixels
         ]
     assert len(data.train) + len(data.held_out) == 6
-    assert [(one.name, one.reason) for one in data.skipped] == [("UTKFace/notes.jpg", "no age begins its name")]
+    assert [(one.name, one.reason) for one in data.skipped] == [("UTKFace/notes.jpg", "its name tells no age")]
 
 
 def test_folders_that_are_no_classes_may_be_empty(tmp_path: Path) -> None:

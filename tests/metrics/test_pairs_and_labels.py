@@ -84,6 +84,17 @@ def test_the_perceptual_distance_orders_damage_and_places_what_pixels_can_not() 
     assert near / far < 0.8 * l1(digits, shifted) / l1(digits, others)
 
 
+def test_maps_are_a_layer_in_the_middle_and_can_be_descended() -> None:
+    images = open_dataset("digits").held_out.samples[:4]
+    x = torch.from_numpy(images.copy()).permute(0, 3, 1, 2).float().div(255).requires_grad_()
+    maps = DIGITS_NET.maps(x)
+    torch.testing.assert_close(maps.detach(), DIGITS_NET.layers(images)[3])
+    assert maps.shape == (4, 64, 7, 7)
+    maps.square().sum().backward()
+    assert x.grad is not None
+    assert (x.grad != 0).flatten(1).any(1).tolist() == [True] * 4
+
+
 def test_layers_end_in_the_features_of_the_network() -> None:
     digits = np.asarray(open_dataset("digits").held_out.samples[:5])
     layers = DIGITS_NET.layers(digits)

@@ -196,6 +196,13 @@ def test_the_coarse_network_is_alone_until_it_is_told_and_a_checkpoint_knows_it(
         G.at(2)
 
 
+def test_pix2pixhds_d_judges_three_scales_a_half_and_a_quarter_of_the_first() -> None:
+    with torch.device("meta"):
+        D = build(recipe("pix2pixhd").players["D"], Domain(shape=(3, 256, 256), source=(36, 256, 256)))
+        maps = D.scales(torch.empty(1, 3, 256, 256), torch.empty(1, 36, 256, 256))
+    assert [tuple(layers[-1].shape) for layers in maps] == [(1, 1, side, side) for side in (34, 18, 10)]
+
+
 def test_pix2pixhds_global_network_has_the_parameters_of_the_authors() -> None:
     with torch.device("meta"):  # of 35 classes and a map of edges
         G = build(recipe("pix2pixhd").players["G"], Domain(shape=(3, 256, 256), source=(36, 256, 256)))

@@ -43,7 +43,7 @@ RECIPES: dict[str, list[object]] = {
     "attention": ["sagan", *options(width=8, batch=8, grid=10)],
     "ada": ["quick", *options(width=4, batch=8, grid=10, augment="flip,shift,hue", ada_target=0.001, ada_images=64)],
     "balance": ["began", *options(width=4, batch=8, grid=4, k_rate=0.1)],
-    # Images of the past that all ranks choose from; a translator into ten domains; small images and a feature network.
+    # Images of the past that all ranks choose from; a translator into ten domains; small images.
     "pool": ["cyclegan", *options(width=4, blocks=1, batch=4, pool=5, grid=4, stages="[]")],
     "domains": ["stargan", *options(width=4, blocks=1, batch=4, n_critic=2, grid=10, size=28, stages="[]")],
     # A second stage in which a third player learns from what G makes.

@@ -100,7 +100,8 @@ NUMBERS: dict[str, dict[str, Any]] = {
     # 1703.10593, sections 4 and 7
     "cyclegan": {"adversarial": 2.0, "loss": "least-squares", "cycle": 10.0, "identity": 0.5, "pool": 50, "batch": 1},
     # 1703.05192, section 4 and the authors' settings
-    "discogan": {**adam(2e-4, 0.5, 0.999), "batch": 200, "G.weight_decay": 1e-4, "D.weight_decay": 1e-4},
+    "discogan": {**adam(2e-4, 0.5, 0.999), "batch": 200, "G.weight_decay": 1e-4, "D.weight_decay": 1e-4}
+    | {"loss": "non-saturating", "cycle": 1.0, "distance": "l2", "identity": 0.0, "pool": 0},
     # 1711.09020, sections 3 and 4.4
     "stargan": {**adam(1e-4, 0.5, 0.999), "n_critic": 5, "gp": 10.0, "cycle": 10.0, "class_weight": 1.0, "batch": 16},
     # 1609.04802, section 3.2
@@ -110,6 +111,18 @@ NUMBERS: dict[str, dict[str, Any]] = {
     # 1705.09368, section 4.2
     "pg2": {**adam(2e-5, 0.5, 0.999), "batch": 8},
     # 1704.04086, section 4
+    # 1711.11585, sections 3.2 and 4
+    "pix2pixhd": {
+        **adam(2e-4, 0.5, 0.999),
+        "loss": "least-squares",
+        "matching": 10.0,
+        "batch": 1,
+        "D.scales": 3,
+        "G.blocks": 9,
+        "G.local_blocks": 3,
+    },
+    # 1702.01983, section 3: DCGAN's (1511.06434) optimizer and z
+    "age-cgan": {**adam(2e-4, 0.5, 0.999), "batch": 64, "G.z_dim": 100},
     "tp-gan": {"G.lr": 1e-4, "D.lr": 1e-4, "batch": 10, "G.noise": 100, "adversarial": 1e-3, "symmetry": 0.3},
 }
 
@@ -121,8 +134,31 @@ def test_numbers_are_the_papers(name: str) -> None:
 
 
 def test_there_is_none_without_numbers() -> None:
-    own = {"quick", "quick-points", "age-cgan", "pix2pixhd"}  # the project's own; the last two have their own tests
+    own = {"quick", "quick-points"}  # the project's own
     assert set(NUMBERS) | set(OF_TUTORIALS) | own == set(names())
+
+
+STAGES = {
+    # 1703.10593, section 7; 1711.11585, section 4 (coarse first: section 3.1)
+    "cyclegan": [(100.0, {}, {}), (100.0, {}, {"lr": 0.0})],
+    "pix2pixhd": [(100.0, {}, {}), (100.0, {"coarse": 0}, {"lr": 0.0})],
+    # 1711.09020, section 5.1
+    "stargan": [(10.0, {}, {}), (10.0, {}, {"lr": 0.0})],
+    # 1609.04802, section 3.2: a million updates for MSE, then a tenth each at two rates
+    "srgan": [
+        (1_000_000, {}, {}),
+        (100_000, {"adversarial": 1e-3, "content": 1.0, "l2": 0.0}, {}),
+        (100_000, {"lr": 1e-5}, {}),
+    ],
+    # 1705.09368, section 4.2
+    "pg2": [(30_000, {}, {}), (20_000, {"part": 2, "adversarial": 1.0, "l1": 10.0}, {})],
+}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_stages_are_the_papers(name: str) -> None:
+    found = [(stage.steps or stage.epochs, dict(stage.changes), dict(stage.gradually)) for stage in recipe(name).stages]
+    assert found == STAGES[name]
 
 
 def images(stages: tuple[Stage, ...]) -> int:

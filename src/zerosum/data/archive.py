@@ -74,15 +74,15 @@ def read_files(path: Path) -> Iterator[File | Skipped]:
 
 def places(folder: Path) -> dict[str, Path | Skipped]:
     """Where each file of a folder lies, by the name that `read_files` gives it."""
-    return {entry.name: entry if isinstance(entry, Skipped) else entry.path for entry in _walk(folder)}
+    return {entry.name: entry if isinstance(entry, Skipped) else Path(entry.path) for entry in _walk(folder)}
 
 
-def read_file(path: Path, name: str | None = None) -> File | Skipped:
+def read_file(path: Path | str, name: str | None = None) -> File | Skipped:
     """A single file under the same bound; without a name by its own."""
-    name = shown(path.name) if name is None else name
+    name = shown(os.path.basename(path)) if name is None else name
     try:
-        with path.open("rb") as file:
-            return _bounded(name, file, path.stat().st_size)
+        with open(path, "rb") as file:
+            return _bounded(name, file, os.fstat(file.fileno()).st_size)
     except OSError as error:
         return Skipped(name=name, reason=f"can't be read: {_reason(error)}")
 
@@ -109,7 +109,9 @@ def stamp(path: Path) -> str:
 
     A change that keeps size, modification and status time goes unnoticed.
     """
-    entries: Iterator[_Found | Skipped] = _walk(path) if _is_folder(path) else iter([_Found("", path, path.stat())])
+    entries: Iterator[_Found | Skipped] = (
+        _walk(path) if _is_folder(path) else iter([_Found("", str(path), path.stat())])
+    )
     digest = hashlib.sha256(os.fsencode(os.path.realpath(path)))
     for entry in entries:
         if isinstance(entry, _Found):
@@ -134,7 +136,10 @@ def _is_folder(path: Path) -> bool:
 
 def shown(name: str | Path) -> str:
     """The name or path as it can be printed and written as UTF-8, whatever bytes it was made of."""
-    return "".join(c if c.isprintable() or _blank(c) else c.encode("unicode_escape").decode() for c in str(name))
+    name = str(name)
+    if name.isprintable():
+        return name
+    return "".join(c if c.isprintable() or _blank(c) else c.encode("unicode_escape").decode() for c in name)
 
 
 def _blank(c: str) -> bool:
@@ -157,7 +162,7 @@ def _reason(error: BaseException) -> str:
 @dataclass(frozen=True)
 class _Found:
     name: str
-    path: Path
+    path: str  # a `Path` for each of many files takes as long as to read them
     status: os.stat_result
 
 
@@ -185,7 +190,7 @@ def _walk(root: Path) -> Iterator[_Found | Skipped]:
                 yield Skipped(name=shown(name), reason=_link_reason(entry, error))
                 continue
             if stat.S_ISREG(status.st_mode):
-                yield _Found(shown(name), Path(entry.path), status)
+                yield _Found(shown(name), entry.path, status)
             elif not stat.S_ISDIR(status.st_mode):
                 yield Skipped(name=shown(name), reason="not a regular file")
             elif entry.is_symlink() and _related(os.path.realpath(entry.path), real_root):

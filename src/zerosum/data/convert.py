@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,7 +24,7 @@ from zerosum.data.forms import IMAGES, Form, empty_classes
 from zerosum.errors import UserError
 
 SCANNED = 2  # part of a scan's name: raise it with any change of what a scan tells
-BATCH_FILES = 256
+BATCH_FILES, AT_ONCE = 256, 16  # files in memory, and those that a thread decodes before it is asked for more
 BATCH_BYTES = 64 * 2**20
 
 
@@ -213,8 +214,9 @@ def _decode_all(path: Path, target: Path, size: int, channels: int, form: Form) 
         ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool,  # Pillow decodes outside Python's lock
     ):
         for batch in _batches(form.read(path)):
-            decoded = pool.map(lambda item: _decode(item, size, channels, form), batch)
-            for item, result in zip(batch, decoded, strict=True):
+            parts = [batch[start : start + AT_ONCE] for start in range(0, len(batch), AT_ONCE)]
+            decoded = pool.map(lambda part: [_decode(item, size, channels, form) for item in part], parts)
+            for item, result in zip(batch, chain.from_iterable(decoded), strict=True):
                 if isinstance(result, Skipped):
                     raw.skipped.append(result)
                     continue
@@ -223,7 +225,7 @@ def _decode_all(path: Path, target: Path, size: int, channels: int, form: Form) 
                 raw.names.append(item.name)
                 raw.digests.append(digest)
                 raw.captions += [form.parted(item.data)[0]] if form.parted else []
-                raw.grey = raw.grey and bool((image == image[..., :1]).all())
+                raw.grey = raw.grey and (channels == 1 or bool((image == image[..., :1]).all()))
                 file.write(image.tobytes())
     return raw
 

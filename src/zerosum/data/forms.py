@@ -20,6 +20,7 @@ from zerosum.errors import UserError
 Mask = npt.NDArray[np.bool_]
 SPLITS = ("train", "val", "test")
 AGE_GROUPS = {"0-18": 0, "19-29": 19, "30-39": 30, "40-49": 40, "50-59": 50, "60+": 60}  # and their first years
+OLDEST = 116  # years, of UTKFace's people
 SIDES = {"A": 0, "B": 1, "label": 0, "img": 1}
 SIDE = re.compile(rf"({'|'.join(SPLITS)})_?({'|'.join(SIDES)})")
 CITYSCAPES = {"leftImg8bit": "_leftImg8bit", "gtFine": "_gtFine_color"}  # photo and label map: how their names end
@@ -253,23 +254,39 @@ def arrange_unpaired(names: Sequence[str], digests: Sequence[bytes]) -> Arranged
 
 
 def arrange_ages(names: Sequence[str], digests: Sequence[bytes]) -> Arranged:
-    """Groups of ages, by the number that each file's name begins with, as in 23_1_0_20170103.jpg; held out by content.
+    """Groups of ages, by what `age_of` reads in each file's name; held out by content.
 
     Folders count for nothing. `UserError` where the ages fall into fewer than two groups.
     """
-    ages = [re.match(r"(\d{1,3})_", name.rpartition("/")[2]) for name in names]
-    kept = [row for row, age in enumerate(ages) if age]
-    groups = [sum(int(age[1]) >= first for first in AGE_GROUPS.values()) - 1 for age in ages if age]
+    ages = [age_of(name.rpartition("/")[2]) for name in names]
+    kept = [row for row, age in enumerate(ages) if age is not None]
+    groups = [sum(age >= first for first in AGE_GROUPS.values()) - 1 for age in ages if age is not None]
     found = sorted(set(groups))
     if len(found) < 2:
         raise UserError(
             f"the ages in the files' names fall into {len(found)} of the groups {', '.join(AGE_GROUPS)}; "
-            "expected at least two, of names such as 23_1_0_20170103.jpg"
+            "expected at least two, of names such as 23_1_0_20170103.jpg or nm1_rm2_1968-5-10_1999.jpg"
         )
     labels = [found.index(group) for group in groups]
     held = hold_out([digests[row] for row in kept], labels)
     classes = tuple(list(AGE_GROUPS)[group] for group in found)
-    return Arranged(kept=kept, held=held, classes=classes, labels=labels, left_out="no age begins its name")
+    return Arranged(kept=kept, held=held, classes=classes, labels=labels, left_out="its name tells no age")
+
+
+def age_of(name: str) -> int | None:
+    """The age that a file's name tells, as UTKFace's 23_1_0_20170103.jpg or IMDB-WIKI's nm1_rm2_1968-5-10_1999.jpg.
+
+    The second has a date of birth and the year of the picture, which counts as taken in the middle of it (Rothe et al.
+    2015, "DEX"). None where there is neither, or no age of a person.
+    """
+    if born := re.search(r"_(\d{4})-(\d{1,2})-\d{1,2}_(\d{4})\.\w+$", name):
+        year, month, taken = map(int, born.groups())
+        age = taken - year - (month > 6)
+    elif begins := re.match(r"(\d{1,3})_", name):
+        age = int(begins[1])
+    else:
+        return None
+    return age if 0 <= age <= OLDEST else None
 
 
 IMAGES = Form(name="", arrange=arrange_images)

@@ -1,4 +1,4 @@
-"""What can be measured of a digit's strokes: how thick they are, how far they lean, how wide the digit is."""
+"""What can be measured of a digit: how thick its strokes are, how far they lean, how large it is and where it lies."""
 
 from __future__ import annotations
 
@@ -15,25 +15,32 @@ AT_ONCE = 2_048  # images in memory as floats
 
 @dataclass(frozen=True)
 class Strokes:
-    """Of each image, (N,): thickness and width in pixels of 28, slant as the tangent of the angle to the right."""
+    """Of each image, (N,): lengths in pixels of 28, slant as the tangent of the angle to the right.
+
+    `x` and `y` are the middle of the ink from that of the image, to the right and down.
+    """
 
     thickness: Column
     slant: Column
     width: Column
+    height: Column
+    x: Column
+    y: Column
 
 
 def measure(images: npt.NDArray[np.uint8]) -> Strokes:
     """Bright digits on black, uint8 (N, H, H, C), of any size; an empty image has zeros.
 
     Thickness is twice the area over the length of the outline, which for a stroke is its width: the outline as the sum
-    of the gradient's norm. Slant is the moment xy over the moment yy, and width four deviations of x along the slant.
+    of the gradient's norm. Slant is the moment xy over the moment yy, height four deviations of y, and width as many of
+    x along the slant.
     """
     parts = [_measured(images[start : start + AT_ONCE]) for start in range(0, len(images), AT_ONCE)]
-    return Strokes(*np.concatenate(parts, axis=1)) if parts else Strokes(*np.empty((3, 0)))
+    return Strokes(*np.concatenate(parts, axis=1)) if parts else Strokes(*np.empty((6, 0)))
 
 
 def _measured(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-    """(3, N): thickness, slant and width."""
+    """(6, N): a row for each field of `Strokes`."""
     ink = images.astype(np.float64).max(axis=3) / 255
     side = ink.shape[1]
     area = ink.sum(axis=(1, 2))
@@ -50,5 +57,7 @@ def _measured(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     xx = np.einsum("nij,nj,nj->n", ink, dx, dx) / whole + WITHIN
     slope = xy / np.maximum(yy, 1e-9)
     spread = np.sqrt(np.maximum(xx - slope * xy, 0)) * (area > 0)
-    scale = SIDE / side
-    return np.stack([2 * area / np.maximum(outline, 1e-9) * scale, -slope, 4 * spread * scale])
+    tall = np.sqrt(yy) * (area > 0)
+    middle = [(place - (side - 1) / 2) * (area > 0) for place in (x, y)]
+    lengths = np.stack([2 * area / np.maximum(outline, 1e-9), 4 * spread, 4 * tall, *middle]) * (SIDE / side)
+    return np.stack([lengths[0], -slope, *lengths[1:]])

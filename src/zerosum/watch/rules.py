@@ -36,10 +36,11 @@ NO_LABELS = 0.1  # deviations between D's logits under right and wrong classes, 
 HEARD = 0.5  # and in a single one, from which D once knew them: it may forget what its G has learned to obey
 STALE = 0.4  # share of the images since the best score, from which it does not count as improving
 GAINING = 0.1  # share of the first score that must be gained to count as improving,
+GAINING_BESIDE_PARTNERS = 0.04  # of an L1 distance, most of which is learned before it is first measured,
 LOSING = 1.3  # and how many times the best score the last two may be
 MANY = 6  # scores, before a run can be said to learn nothing
 STUCK = 0.25  # share of the first score that has to be gained by a run that learns;
-STUCK_BESIDE_PARTNERS = 0.05  # of an L1 distance, most of which is learned before it is first measured
+STUCK_BESIDE_PARTNERS = 0.05  # of an L1 distance
 SWINGING = 0.4  # by how much of itself a score gets worse where it does, if it does so every second time
 BURST = 100.0  # times a gradient has grown
 UNCHANGED = 0.1  # of the distance between domains, by which a translation differs from its input,
@@ -272,7 +273,8 @@ def improving(now: Signals) -> bool:
     """Whether the best score is recent; with too few scores to know, it is taken to be."""
     way = now.progress
     fresh = way.since_best <= STALE or way.after_best < 2  # scores are far apart at first
-    return way.count < 3 or (fresh and way.gained > GAINING and way.lost < LOSING)
+    least = GAINING_BESIDE_PARTNERS if way.name == "l1" else GAINING
+    return way.count < 3 or (fresh and way.gained > least and way.lost < LOSING)
 
 
 def outputs(now: Signals) -> tuple[Evidence, ...]:

@@ -1,4 +1,6 @@
-"""`ages:PATH`: faces whose file names begin with an age, as UTKFace's `[age]_[gender]_[race]_[date].jpg`, in groups.
+"""`ages:PATH`: faces whose file names tell an age, in groups.
+
+As UTKFace's `[age]_[gender]_[race]_[date].jpg`, or IMDB-WIKI's `nm…_rm…_[date of birth]_[year].jpg`.
 
 The groups are those of Antipov et al. 2017 (arXiv 1702.01983).
 """
@@ -18,5 +20,5 @@ def open_ages(request: Request) -> Dataset:
 
 
 SOURCES.register("ages")(
-    Source(title="faces whose file names begin with their age, in groups of ages", open=open_ages, argument="PATH")
+    Source(title="faces whose file names tell their age, in groups of ages", open=open_ages, argument="PATH")
 )

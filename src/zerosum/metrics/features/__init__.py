@@ -67,7 +67,7 @@ class Extractor(ABC):
 
     def maps(self, images: Tensor) -> Tensor:
         """What a layer in the middle makes of images (N, C, H, H) in [0, 1]: (N, c, h, h), to be differentiated."""
-        raise UserError(f"{self.name} has no maps to compare: take content_network=encoder")
+        raise UserError(f"{self.name} has no maps to compare: take content_network=encoder, or digits-net for digits")
 
     def vectors(self, images: Tensor) -> Tensor:
         """The features of images (N, C, H, H) in [0, 1]: (N, dimensions), to be differentiated."""

@@ -85,6 +85,12 @@ class Classifier(Extractor):
         self._network.load_state_dict(tensors, assign=True)
         self._network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
+    def maps(self, images: Tensor) -> Tensor:
+        x = resized(images, SIZE, 1)
+        for convolution in list(self._network.to(images.device).convolutions)[:-1]:  # the last has the fewest details
+            x = F.relu(convolution(x))
+        return x
+
     def vectors(self, images: Tensor) -> Tensor:
         found: Tensor = self._network.to(images.device)(resized(images, SIZE, 1))[0]
         return found
