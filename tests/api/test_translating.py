@@ -296,7 +296,7 @@ def test_a_large_image_goes_in_tiles_and_hardly_differs(
     one, other = (np.asarray(Image.open(done.out / "a.png")).astype(int) for done in (whole, tiled))
     assert one.shape[:2] == other.shape[:2] == (factor * 150, factor * 210)
     assert (one != other).any()
-    assert np.abs(one - other).mean() < 4  # levels of 256
+    assert np.abs(one - other).mean() < 8  # levels of 256
 
 
 def test_tiles_are_blended_to_what_the_whole_image_gives() -> None:

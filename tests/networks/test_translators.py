@@ -200,7 +200,7 @@ def test_pix2pixhds_d_judges_three_scales_a_half_and_a_quarter_of_the_first() ->
     with torch.device("meta"):
         D = build(recipe("pix2pixhd").players["D"], Domain(shape=(3, 256, 256), source=(36, 256, 256)))
         maps = D.scales(torch.empty(1, 3, 256, 256), torch.empty(1, 36, 256, 256))
-    assert [tuple(layers[-1].shape) for layers in maps] == [(1, 1, side, side) for side in (34, 18, 10)]
+    assert [tuple(layers[-1].shape) for layers in maps] == [(1, 1, side, side) for side in (30, 14, 6)]
 
 
 def test_pix2pixhds_global_network_has_the_parameters_of_the_authors() -> None:

@@ -79,7 +79,7 @@ def places(folder: Path) -> dict[str, Path | Skipped]:
 
 def read_file(path: Path | str, name: str | None = None) -> File | Skipped:
     """A single file under the same bound; without a name by its own."""
-    name = shown(os.path.basename(path)) if name is None else name
+    name = name or shown(os.path.basename(path))
     try:
         with open(path, "rb") as file:
             return _bounded(name, file, os.fstat(file.fileno()).st_size)
@@ -137,14 +137,13 @@ def _is_folder(path: Path) -> bool:
 def shown(name: str | Path) -> str:
     """The name or path as it can be printed and written as UTF-8, whatever bytes it was made of."""
     name = str(name)
-    if name.isprintable():
-        return name
-    return "".join(c if c.isprintable() or _blank(c) else c.encode("unicode_escape").decode() for c in name)
+    return name if name.isprintable() else "".join(map(_printed, name))
 
 
-def _blank(c: str) -> bool:
-    """Whether it is a space of any width or a joiner of letters and emoji, as file names of a Mac have them."""
-    return unicodedata.category(c) == "Zs" or c in "\u200c\u200d"
+def _printed(c: str) -> str:
+    """A character, or its escape. Spaces of any width and joiners of emoji stay, as file names of a Mac have them."""
+    stays = c.isprintable() or unicodedata.category(c) == "Zs" or c in "\u200c\u200d"
+    return c if stays else c.encode("unicode_escape").decode()
 
 
 def _hidden(name: str) -> bool:
@@ -154,9 +153,6 @@ def _hidden(name: str) -> bool:
 def _reason(error: BaseException) -> str:
     text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
     return " ".join(shown(text).split())[:200]
-
-
-# Folders
 
 
 @dataclass(frozen=True)
