@@ -353,6 +353,18 @@ def test_a_distance_to_partners_gains_less_after_it_is_first_measured(
     assert watch.verdict.name == name
 
 
+@pytest.mark.parametrize(
+    ("score", "last", "name"), [("l1", 0.97, "learning"), ("l1", 0.99, "D winning"), ("swd", 0.97, "D winning")]
+)
+def test_a_sure_d_has_not_won_while_the_distance_to_partners_falls(
+    score: str, last: float, name: str, story: Any, recipe: Any
+) -> None:
+    told = story(steps=SURE, scores=(1.0, 0.99, last, last))
+    watch = judged([event | ({"name": score} if event["event"] == "score" else {}) for event in told], recipe)
+    assert watch.verdict is not None
+    assert watch.verdict.name == name
+
+
 def test_where_all_rates_have_been_led_to_0_nobody_is_beaten(story: Any, recipe: Any) -> None:
     rest = {"lr": {"D": 0.0, "G": 0.0}}
     events = [

@@ -36,7 +36,7 @@ NO_LABELS = 0.1  # deviations between D's logits under right and wrong classes, 
 HEARD = 0.5  # and in a single one, from which D once knew them: it may forget what its G has learned to obey
 STALE = 0.4  # share of the images since the best score, from which it does not count as improving
 GAINING = 0.1  # share of the first score that must be gained to count as improving,
-GAINING_BESIDE_PARTNERS = 0.04  # of an L1 distance, most of which is learned before it is first measured,
+GAINING_BESIDE_PARTNERS = 0.02  # of an L1 distance, most of which is learned before it is first measured,
 LOSING = 1.3  # and how many times the best score the last two may be
 MANY = 6  # scores, before a run can be said to learn nothing
 STUCK = 0.25  # share of the first score that has to be gained by a run that learns;
@@ -111,7 +111,7 @@ def never_begun(now: Signals) -> Finding | None:
     """
     way = now.progress
     sure = not now.critic and sure_of_all(now) and now.separation > FAR_APART
-    if sure and way.count >= 3 and way.gained < GAINING and now.nearest > IDENTICAL and not now.spread_rising:
+    if sure and way.count >= 3 and way.gained < gaining(now) and now.nearest > IDENTICAL and not now.spread_rising:
         return Finding("D winning", (*outputs(now), *score(now)), _beyond(now.separation, FAR_APART))
     return None
 
@@ -273,8 +273,12 @@ def improving(now: Signals) -> bool:
     """Whether the best score is recent; with too few scores to know, it is taken to be."""
     way = now.progress
     fresh = way.since_best <= STALE or way.after_best < 2  # scores are far apart at first
-    least = GAINING_BESIDE_PARTNERS if way.name == "l1" else GAINING
-    return way.count < 3 or (fresh and way.gained > least and way.lost < LOSING)
+    return way.count < 3 or (fresh and way.gained > gaining(now) and way.lost < LOSING)
+
+
+def gaining(now: Signals) -> float:
+    """The share of the first score that must be gained to count as improving."""
+    return GAINING_BESIDE_PARTNERS if now.progress.name == "l1" else GAINING
 
 
 def outputs(now: Signals) -> tuple[Evidence, ...]:
