@@ -31,7 +31,7 @@ from torch import nn
 
 import tasks
 from results import machine
-from sections import kept, write_section
+from sections import kept, said, write_section
 from zerosum import recipes
 from zerosum.api.assemble import assemble, find_data, settle
 from zerosum.bench.race import environment
@@ -205,13 +205,6 @@ def section(about: dict[str, Any]) -> list[str]:
             f"{said(row['turns']['ours'])} | {times:.2f} | {passed:.2f} | {row['memory']:,} |"
         )
     return lines
-
-
-def said(turns: list[float]) -> str:
-    """`142 (139-144)`."""
-    digits = 0 if min(turns) >= 10 else 1
-    middle, low, high = (f"{value:,.{digits}f}" for value in (statistics.median(turns), min(turns), max(turns)))
-    return f"{middle} ({low}-{high})"
 
 
 if __name__ == "__main__":

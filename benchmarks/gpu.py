@@ -26,7 +26,7 @@ import costs
 import quality
 import results
 from results import zerosum
-from sections import FOLDER, kept, write_section
+from sections import FOLDER, kept, said, write_section
 from speed import table
 from time_to_quality import KEPT as ON_CPU
 from time_to_quality import cell
@@ -69,8 +69,8 @@ def main() -> None:
     told = parser.parse_args()
     if unknown := sorted(set(told.recipes) - set(TARGETS)):
         parser.error(f"no race of {', '.join(unknown)}")
-    about: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {"races": {}}
     if told.table:
+        about: dict[str, Any] = json.loads(KEPT.read_text())
         write_section("gpu", about, section(about))
         return
     about = kept("gpu", {"machine": torch.cuda.get_device_name(), "torch": torch.__version__}, "races")
@@ -168,7 +168,7 @@ def section(about: dict[str, Any]) -> list[str]:
             "|---|---|---|---|---|---|---|",
         ]
         for name, row in found.items():
-            cells = [f"{costs.said(row[kind]['rates'])} | {row[kind]['memory']:,}" for kind in PRECISIONS]
+            cells = [f"{said(row[kind]['rates'])} | {row[kind]['memory']:,}" for kind in PRECISIONS]
             lines.append(f"| `{name}` | {row['size']} | {row['batch']} | {' | '.join(cells)} |")
     return lines
 

@@ -21,8 +21,7 @@ from torch.nn import functional as F
 
 import costs
 from results import machine
-from sections import kept, write_section
-from speed import rates
+from sections import kept, said, write_section
 from zerosum import recipes
 from zerosum.bench.contestants import answer
 from zerosum.bench.race import race_of
@@ -99,8 +98,7 @@ def play(path: Path, on: bool, threads: int) -> None:
     torch.set_num_threads(threads)
     if not on:
         path.off()
-    contestant = Steps(path.recipe)
-    answer(contestant, path.recipe)
+    answer(Steps(path.recipe), path.recipe)
 
 
 class Steps:
@@ -133,7 +131,7 @@ def section(about: dict[str, Any]) -> list[str]:
         if name in about["rows"]:
             row = about["rows"][name]
             lines.append(
-                f"| {path.says} | `{path.recipe}` | {rates(row['on'])} | {rates(row['off'])} | {row['times']:.2f} |"
+                f"| {path.says} | `{path.recipe}` | {said(row['on'])} | {said(row['off'])} | {row['times']:.2f} |"
             )
     return lines
 

@@ -31,9 +31,8 @@ from torch import Tensor, nn
 
 import peers
 import tasks
-from costs import said
 from results import machine
-from sections import kept, write_section
+from sections import kept, said, write_section
 from zerosum import recipes
 from zerosum.api.assemble import settle
 from zerosum.bench.contestants import Ours, answer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,13 @@ def kept(name: str, here: dict[str, Any], rows: str) -> dict[str, Any]:
         print(f"{path.name} is of another machine: all of it is measured anew", flush=True)
         about = {rows: {}}
     return {**about, **here}
+
+
+def said(turns: list[float]) -> str:
+    """`142 (139-144)`."""
+    digits = 0 if min(turns) >= 10 else 1
+    middle, low, high = (f"{value:,.{digits}f}" for value in (statistics.median(turns), min(turns), max(turns)))
+    return f"{middle} ({low}-{high})"
 
 
 def write_section(name: str, about: dict[str, Any], lines: list[str]) -> None:

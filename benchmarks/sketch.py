@@ -24,9 +24,9 @@ from torch import Tensor, nn
 import time_to_quality
 from results import machine
 from sections import FOLDER
-from zerosum import evaluate, recipes, train
+from zerosum import evaluate, train
 from zerosum.api.assemble import assemble, settle
-from zerosum.api.starting import with_network
+from zerosum.api.starting import choose
 from zerosum.data import open_dataset
 from zerosum.engine.engine import Engine
 from zerosum.engine.plan import Plan
@@ -105,11 +105,7 @@ def speeds() -> dict[str, Any]:
 
 def begun(settings: dict[str, Any]) -> Training:
     data = open_dataset("mnist")
-    others = dict(settings)
-    told = recipes.recipe("quick")
-    if "G.network" in others:
-        told = with_network(told, "G", others.pop("G.network"))
-    told = settle(told.override(others), data)
+    told = settle(choose("quick", settings), data)
     return assemble(told, data, Engine("cpu"), Plan.of(told, len(data.train)))
 
 

@@ -27,7 +27,7 @@ import torch
 from PIL import Image
 
 from results import held, machine
-from sections import FOLDER, kept, write_section
+from sections import FOLDER, kept, said, write_section
 from zerosum.bench import speed
 from zerosum.bench.plain import LOOPS
 from zerosum.data import open_dataset
@@ -133,16 +133,16 @@ def section(about: dict[str, Any]) -> list[str]:
     ]
     lite = about["races"].get("dcgan-lite", {})
     if lite and not lite.get("times_keras"):
-        lines += ["", "The tutorial's Keras script took no part: TensorFlow was not installed."]
+        lines += ["", "The tutorial's Keras script took no part; it does where TensorFlow is installed."]
     elif lite:
-        keras = rates(lite["results"]["keras"]["rates"])
+        keras = said(lite["results"]["keras"]["rates"])
         lines += ["", f"The tutorial's Keras script of `dcgan-lite`: {keras} images a second; zerosum is "]
         lines[-1] += f"{lite['times_keras']:.2f} times as fast (goal: 3.5)"
         alone = [statistics.median(lite["results"][kind]["rates"]) for kind in ("arithmetic", "keras")]
         lines[-1] += f", its convolutions and products alone would be {alone[0] / alone[1]:.2f} times."
-    if held():
+    if about.get("earlier"):
         lines += ["", EARLIER]
-    elif OTHER.exists():
+    if not held() and OTHER.exists():
         lines += ["", elsewhere(json.loads(OTHER.read_text()))]
     return lines + limits(about) + operators(about.get("operators", [])) + chores(about.get("chores", []))
 
@@ -162,16 +162,11 @@ def table(races: dict[str, Any], targets: Mapping[str, float | None]) -> list[st
     """A row for each race, with its goal where it has one."""
     lines = ["| recipe | zerosum | plain PyTorch loop | times as fast | goal |", "|---|---|---|---|---|"]
     for name, race in races.items():
-        ours, plain = (rates(race["results"][kind]["rates"]) for kind in ("zerosum", "plain"))
+        ours, plain = (said(race["results"][kind]["rates"]) for kind in ("zerosum", "plain"))
         goal = targets[name]
         shown = "" if goal is None else f"{goal:g}"
         lines.append(f"| `{name}` | {ours} | {plain} | {race['times_plain']:.2f} | {shown} |")
     return lines
-
-
-def rates(turns: list[float]) -> str:
-    """`142 (139-144)`."""
-    return f"{statistics.median(turns):,.0f} ({min(turns):,.0f}-{max(turns):,.0f})"
 
 
 def limits(about: dict[str, Any]) -> list[str]:
@@ -200,7 +195,7 @@ def limits(about: dict[str, Any]) -> list[str]:
         alone, bound = race["results"].get("arithmetic"), ["", ""]
         if alone:
             plain = statistics.median(race["results"]["plain"]["rates"])
-            bound = [rates(alone["rates"]), f"{statistics.median(alone['rates']) / plain:.2f}"]
+            bound = [said(alone["rates"]), f"{statistics.median(alone['rates']) / plain:.2f}"]
         cells += bound
         lines.append(f"| `{name}` | {' | '.join(cells)} |")
     return lines

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,16 +133,16 @@ def answers(row: Row, run: Path) -> dict[str, float]:
     """
     generator = api.load(run, "last")
     texts, asked = asked_of(row)
-    at = {text: seed for seed, text in enumerate(dict.fromkeys(texts))}
-    drawn = np.concatenate([generator.text(text, texts.count(text), seed=seed) for text, seed in at.items()])
+    told = enumerate(Counter(texts).items())  # the same ones follow each other
+    drawn = np.concatenate([generator.text(text, count, seed=seed) for seed, (text, count) in told])
     found = judged(drawn, asked, row.kind)
     real = open_dataset(row.data, size=generator.domain.size)
     assert real.held_out.captions is not None
     assert real.text is not None
     case_of = {" ".join(words_of(row.kind.captions_of(*case)[0])): case for case in row.kind.cases}
     vocabulary = Vocabulary(real.words, real.text[1])
-    told = np.array([case_of[vocabulary.text(captions[0])] for captions in real.held_out.captions])
-    return found | {f"real {name}": value for name, value in judged(real.held_out.samples, told, row.kind).items()}
+    captioned = np.array([case_of[vocabulary.text(captions[0])] for captions in real.held_out.captions])
+    return found | {f"real {name}": value for name, value in judged(real.held_out.samples, captioned, row.kind).items()}
 
 
 def judged(images: Bytes, asked: Cases, kind: Kind) -> dict[str, float]:

@@ -67,7 +67,7 @@ def broken(name: str, why: str, right: tuple[str, ...], *rows: tuple[str, str, d
 
 STREET = {"size": 32, "width": 8, "exam_images": 250}  # small enough for a thousand steps within a third of a row
 COLOUR = {"size": 28, "width": 8, "blocks": 1, "lr": 5e-4, "flip": False, "batch": 4, "exam_images": 1_000}
-COLOUR |= {"n_critic": 2}  # a turn of G more often
+COLOUR["n_critic"] = 2  # of five: a turn of G more often
 FLOWER = {"size": 32, "width": 8, "blocks": 1, "lr": 5e-4, "exam_images": 250, "stages": []}
 INVERTED = {**FLOWER, "size": 28, "flip": False, "jitter": 1}  # so small a network copies a digit, and no flower
 DCGAN, MLP = "dcgan-digits", "mlp"

@@ -31,8 +31,9 @@ from zerosum.engine.plan import Plan
 from zerosum.engine.run import RunFolder
 from zerosum.engine.training import Training
 from zerosum.errors import UserError, nearest
-from zerosum.networks import arguments
+from zerosum.networks import arguments, product
 from zerosum.networks.convolution import folded
+from zerosum.networks.paths import helps
 from zerosum.shell import typed
 from zerosum.spec import LENGTHS, Recipe
 from zerosum.types import PathLike
@@ -127,8 +128,12 @@ def path_taken(training: Training) -> dict[str, Any]:
     """Where and how the run computes; `folded`: of each player's network the layers with the path for few channels."""
     engine, networks = training.engine, training.game.networks.items()
     autocast = engine.precision == "bf16-mixed"
-    layers = {name: folded(network, engine.device, autocast=autocast) for name, network in networks}
-    return engine.describe() | {"folded": layers, "graphs": training.captures is not None}
+    by_onednn = product.AVAILABLE and helps(engine.device, autocast=autocast)
+    return engine.describe() | {
+        "products": "oneDNN" if by_onednn else "torch",
+        "folded": {name: folded(network, engine.device, autocast=autocast) for name, network in networks},
+        "graphs": training.captures is not None,
+    }
 
 
 def horizon(training: Training) -> dict[str, int] | None:

@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from zerosum.engine.memory import keep_memory
 from zerosum.errors import TrainingError, UserError
 from zerosum.networks import product
-from zerosum.networks.paths import helps
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["32-true", "64-true", "bf16-mixed"]  # float16 would need its gradients scaled
@@ -97,11 +96,6 @@ class Engine:
         if cores() == 1:
             yield "this machine has one core: recipes are measured on two"
 
-    @property
-    def _products(self) -> bool:
-        """Whether linear layers go to oneDNN."""
-        return product.AVAILABLE and helps(self.device, autocast=self.precision == "bf16-mixed")
-
     def describe(self) -> dict[str, Any]:
         """The execution path, for run.json."""
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else _processor()
@@ -113,7 +107,6 @@ class Engine:
             "threads": torch.get_num_threads(),
             "instructions": torch.backends.cpu.get_cpu_capability(),
             "keeps_memory": self.keeps_memory,
-            "products": "oneDNN" if self._products else "torch",
         }
 
     def place(self, network: nn.Module) -> nn.Module:

@@ -22,6 +22,7 @@ from zerosum.data.placed import place
 from zerosum.data.sources import SOURCES, Request, Source, path_in_full
 from zerosum.data.sources.folder import path_of
 from zerosum.data.strokes import SIDE, measure
+from zerosum.data.transforms import choose_size
 
 Numbers = npt.NDArray[np.int64]
 
@@ -100,17 +101,19 @@ def open_captions(request: Request) -> Dataset:
         return open_images(path_of(request), request.source, request.size, request.sizes, request.channels, CAPTIONS)
     name = MEASURED[request.argument]
     kind = CENTRED if request.argument == name else ANYWHERE
-    found = SOURCES[name].open(replace(request, source=name))
-    small = SOURCES[found.name].open(replace(request, source=found.name, size=SIDE, sizes=(), channels=1))
+    asked, as_drawn = replace(request, source=name), replace(request, size=SIDE, sizes=(), channels=1)
+    found = SOURCES[name].open(asked if kind is CENTRED else replace(as_drawn, source=name))
+    small = SOURCES[found.name].open(replace(as_drawn, source=found.name)) if kind is CENTRED else found
     plain = (small.train, small.held_out)
     seen: tuple[Split, ...] = (found.train, found.held_out)
     if kind is ANYWHERE:
-        side, channels = found.train.samples.shape[2:]
+        side, channels = choose_size(request.size, request.sizes, SIDE), request.channels or 1
         seen = tuple(
             replace(split, samples=place(split.samples, side, channels, seed)) for seed, split in enumerate(plain)
         )
-    vocabulary = Vocabulary.of([kind.captions_of(*case) for case in kind.cases])
-    rows = vocabulary.rows([kind.captions_of(*case) for case in kind.cases], len(kind.wordings))
+    texts = [kind.captions_of(*case) for case in kind.cases]
+    vocabulary = Vocabulary.of(texts)
+    rows = vocabulary.rows(texts, len(kind.wordings))
     train, held_out = (
         Split(samples=split.samples, captions=rows[case])
         for split, case in zip(seen, _cases(kind, plain, seen), strict=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import safetensors.torch
@@ -49,11 +50,17 @@ class SmallNet(nn.Module):
         self.classify = nn.Linear(DIMENSIONS, classes)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        for maps in self.maps(images):
+            last = maps
+        features: Tensor = self.project(last.flatten(1))
+        return features, self.classify(features)
+
+    def maps(self, images: Tensor) -> Iterator[Tensor]:
+        """What each convolution makes of the images, (N, c, h, w), the first one first."""
         x = images
         for convolution in self.convolutions:
             x = F.relu(convolution(x))
-        features: Tensor = self.project(x.flatten(1))
-        return features, self.classify(features)
+            yield x
 
 
 class Classifier(Extractor):
@@ -86,10 +93,8 @@ class Classifier(Extractor):
         self._network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def maps(self, images: Tensor) -> Tensor:
-        x = resized(images, SIZE, 1)
-        for convolution in list(self._network.to(images.device).convolutions)[:-1]:  # the last has the fewest details
-            x = F.relu(convolution(x))
-        return x
+        network = self._network.to(images.device)
+        return next(islice(network.maps(resized(images, SIZE, 1)), len(network.convolutions) - 2, None))
 
     def vectors(self, images: Tensor) -> Tensor:
         found: Tensor = self._network.to(images.device)(resized(images, SIZE, 1))[0]
@@ -97,11 +102,7 @@ class Classifier(Extractor):
 
     @torch.inference_mode()
     def layers(self, images: Images) -> list[Tensor]:
-        x, found = fitted(images, SIZE, 1), []
-        for convolution in self._network.convolutions:
-            x = F.relu(convolution(x))
-            found.append(x)
-        return found
+        return list(self._network.maps(fitted(images, SIZE, 1)))
 
     @torch.inference_mode()
     def _features(self, images: Images) -> Features:
