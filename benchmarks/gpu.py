@@ -31,10 +31,11 @@ from speed import table
 from time_to_quality import KEPT as ON_CPU
 from time_to_quality import cell
 from zerosum.bench import speed
+from zerosum.engine.capture import MET
 from zerosum.engine.engine import Precision
 from zerosum.engine.training import Training
 
-ROUNDS, SECONDS, THREADS = 7, 1.0, 3
+ROUNDS, SECONDS, THREADS = 7, 2.0, 3
 TARGETS: dict[str, float | None] = {
     "mlp": 3,
     "dcgan-lite": 3,
@@ -44,7 +45,8 @@ TARGETS: dict[str, float | None] = {
 }
 KEPT = FOLDER / "gpu.json"
 PRECISIONS: tuple[Precision, ...] = ("32-true", "bf16-mixed")
-STEPS = 48  # between two looks at the clock, for which the GPU is waited for
+TURN = 0.5  # seconds of a turn of the larger recipes
+STEPS = 16  # between two looks at the clock, for which the GPU is waited for
 LARGER = (
     "sngan",
     "sagan",
@@ -128,8 +130,10 @@ def cost(name: str) -> dict[str, Any]:
                 training.take_step(observe=False)
             torch.cuda.synchronize()
 
+        for _ in range((MET + 2) * period):  # until every kind of round is a graph
+            training.take_step(observe=False)
         steps()
-        rates = [told.batch * count * costs.speed(steps, SECONDS) for _ in range(3)]
+        rates = [told.batch * count * costs.speed(steps, TURN) for _ in range(3)]
         found[precision] = {"rates": rates, "memory": round(torch.cuda.max_memory_allocated() / 2**20)}
         del training, steps
         torch.cuda.empty_cache()
@@ -142,7 +146,7 @@ def section(about: dict[str, Any]) -> list[str]:
         "## On a GPU",
         "",
         f"`python benchmarks/gpu.py` on {about['machine']}, torch {about['torch']}: images a second, medians of "
-        f"{ROUNDS} turns of about {SECONDS:g} second (slowest and fastest turn), in turns and in processes of their "
+        f"{ROUNDS} turns of about {SECONDS:g} seconds (slowest and fastest turn), in turns and in processes of their "
         "own, warm-up excluded. The plain loop is the same as above, its data on the GPU; both have TF32 in "
         "convolutions, zerosum in products too.",
         "",
