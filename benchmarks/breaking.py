@@ -18,7 +18,10 @@ def break_things() -> None:
 
 
 def break_networks() -> None:
-    """Generators without noise or with a wrong range, and networks that are not shown their condition."""
+    """Generators without noise or with a wrong range, and networks that are not shown their condition.
+
+    Translators that hand their input through, and that hide it in the last bits of what they make.
+    """
     from zerosum.networks import NETWORKS
 
     def noiseless(inner: str) -> type[nn.Module]:
@@ -43,7 +46,28 @@ def break_networks() -> None:
         def forward(self, x: Tensor, y: Tensor) -> Tensor:
             return super().forward(x, torch.zeros_like(y))
 
-    for name, made in (("blind-patchgan", BlindPatchGan), ("deaf-stargan", DeafStarGan)):
+    def tones(x: Tensor) -> Tensor:
+        """Each value at the next of 17 between -1 and 1."""
+        return torch.round(8 * x) / 8
+
+    class CopyingCycleGan(NETWORKS["cyclegan-generators"]):  # type: ignore[misc]
+        def forward(self, x: Tensor, y: Tensor) -> Tensor:
+            return torch.lerp(x, super().forward(x, y), 0.02)
+
+    class HidingCycleGan(NETWORKS["cyclegan-generators"]):  # type: ignore[misc]
+        def forward(self, x: Tensor, y: Tensor) -> Tensor:
+            hidden = 50 * (x - tones(x))
+            holds = hidden.abs().amax((1, 2, 3), keepdim=True) < 1.01
+            made = super().forward(x.flip(2, 3), y)  # of something else, as it looks
+            return torch.where(holds, hidden, made + (tones(made) - made).detach() + x / 50)
+
+    others = {
+        "blind-patchgan": BlindPatchGan,
+        "deaf-stargan": DeafStarGan,
+        "copying-cyclegan": CopyingCycleGan,
+        "hiding-cyclegan": HidingCycleGan,
+    }
+    for name, made in others.items():
         made.__init__.__signature__ = inspect.signature(made.__mro__[1].__init__)
         NETWORKS.register(name)(made)
     for name, inner in (("dcgan", "dcgan-generator"), ("mlp", "mlp-generator")):
