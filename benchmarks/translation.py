@@ -89,7 +89,13 @@ ROWS = (
         20,
     ),
     Row("discogan-inverted", "discogan", "unpaired:inverted", DISCO, 20),
-    Row("discogan-inverted-10", "discogan", "unpaired:inverted", f"{DISCO} --set cycle=10", 20),  # as the authors' code
+    Row(  # as the authors' code
+        "discogan-inverted-matched",
+        "discogan",
+        "unpaired:inverted",
+        f"{DISCO} --set cycle=10 --set matching=9 --set d_every=3",
+        20,
+    ),
     Row(
         "stargan-colours",
         "stargan",

@@ -66,11 +66,13 @@ def image(*values: float) -> Tensor:
     return torch.tensor(values, dtype=torch.float64).view(-1, 1, 1, 1)
 
 
-def played(game: Paired | Cycle, batch: int, observe: bool = True) -> tuple[list[tuple[str, Terms]], Terms]:
+def played(
+    game: Paired | Cycle, batch: int, observe: bool = True, step: int = 1
+) -> tuple[list[tuple[str, Terms]], Terms]:
     updates: list[tuple[str, Terms]] = []
     _, seen = play_round(
         game,
-        1,
+        step,
         batch,
         Dealt(),
         lambda name, terms: updates.append((name, terms)),
@@ -205,6 +207,35 @@ def test_distance_can_be_squared_and_identity_left_out() -> None:
     terms = updates[0][1]
     assert terms["G/cycle_A"].item() == pytest.approx(4.0)
     assert not any("identity" in name for name in terms)
+
+
+class Layered(Times):
+    """A logit for each pixel, after layers that make its double, triple and quadruple of it."""
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        return [self.factor * times * x for times in (2, 3, 4, 1)]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.features(x)[-1]
+
+
+def test_what_a_judge_of_a_domain_makes_of_its_images_is_matched_in_the_mean_but_for_the_first_layer() -> None:
+    networks = {"G": Each(Times(0.2), Times(4.0)), "D": Each(Layered(1.0), Layered(0.5))}
+    updates, _ = played(Cycle(networks, CycleRules(pool=0, matching=9.0)), 1)
+    terms = {name: value.item() for name, value in updates[0][1].items()}
+    # A's judge sees 2 where 1 is real, B's 4 where 10 is; the layers of the triple and the quadruple count.
+    assert terms["G/matching_A"] == pytest.approx(9 * (3**2 + 4**2))
+    assert terms["G/matching_B"] == pytest.approx(9 * 0.5**2 * (18**2 + 24**2))
+    assert terms["G/adv_A"] == pytest.approx(0.5 * (2 - 1) ** 2)
+    with pytest.raises(UserError, match="this D does not show them"):
+        cycle(matching=1.0)
+
+
+def test_judges_of_domains_rest_where_they_play_in_every_kth_round() -> None:
+    game = cycle(pool=0, d_every=3)
+    rounds = [played(game, 1, step=step)[0] for step in (1, 2, 3, 4)]
+    assert [[name for name, _ in updates] for updates in rounds] == [["G"], ["G"], ["G", "D"], ["G"]]
+    assert game.period == 3
 
 
 class Naming(nn.Module):

@@ -9,6 +9,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from zerosum.errors import UserError
 from zerosum.games import GAMES
 from zerosum.games.base import Draws, Game, Move, Shown, Terms, Turn, evaluated
 from zerosum.games.pool import Pool
@@ -38,11 +39,20 @@ class Cycle(Game):
         self.retell(rules)
 
     def retell(self, rules: CycleRules) -> None:
-        """Go on under other rules; a pool of another size keeps what it has room for."""
+        """Go on under other rules; a pool of another size keeps what it has room for.
+
+        `UserError` where these Ds can't do what the rules say.
+        """
+        if rules.matching and not all(hasattr(judge, "features") for judge in self.judges):
+            raise UserError("matching compares D's layers, and this D does not show them: set matching=0")
         self.loss, self.rules = LOSSES[rules.loss], rules
         for pool in self.pools:
             pool.size = rules.pool
             pool.images = None if pool.images is None or not rules.pool else pool.images[: rules.pool]
+
+    @property
+    def period(self) -> int:
+        return self.rules.d_every
 
     def state_dict(self) -> dict[str, Any]:
         return {name: pool.state_dict() for name, pool in zip(NAMES, self.pools, strict=True)}
@@ -58,10 +68,12 @@ class Cycle(Game):
         return verdict(self.loss, self.rules, *(found.flatten() for found in logits))
 
     def turns(self, step: int, batch: int, draws: Draws, observe: bool) -> Iterator[Turn]:
-        """G's turn, then D's."""
+        """G's turn, then D's where it has one in this round."""
         real = [draws.of(domain, batch) for domain in BOTH]
         made: dict[int, Tensor] = {}
         yield Turn(player="G", moves=partial(self.play_g, real, made))
+        if step % self.rules.d_every:
+            return
         older = [self.pools[domain].exchange(made[domain].detach(), draws.dice(2 * batch)) for domain in BOTH]
         yield Turn(player="D", moves=partial(self.play_d, real, older, made, observe))
 
@@ -71,16 +83,30 @@ class Cycle(Game):
         for domain, name in ((B, "B"), (A, "A")):
             other = real[1 - domain]
             made[domain] = fake = self.into[domain](other)
-            logits = self.judges[domain](fake)
-            with torch.no_grad():
-                real_logits = self.judges[domain](real[domain]) if self.loss.needs_real else None
-            terms[f"G/adv_{name}"] = rules.adversarial * self.loss.g_term(logits, real_logits, rules).mean()
+            terms |= self.by_d(self.judges[domain], fake, real[domain], name)
             back = self.into[1 - domain](fake)
             terms[f"G/cycle_{name}"] = rules.cycle * distance(back, other, rules.distance)
             if rules.identity:
                 same = distance(self.into[domain](real[domain]), real[domain], rules.distance)
                 terms[f"G/identity_{name}"] = rules.identity * rules.cycle * same
         yield Move(terms=terms)
+
+    def by_d(self, judge: nn.Module, fake: Tensor, real: Tensor, name: str) -> Terms:
+        """G's terms that the judge of a domain has a word in."""
+        rules, looks = self.rules, cast(Any, judge).features if self.rules.matching else lambda x: [judge(x)]
+        found, wanted = looks(fake), None
+        if self.loss.needs_real or rules.matching:
+            with torch.no_grad():
+                wanted = looks(real)
+        logits = wanted[-1] if wanted and self.loss.needs_real else None
+        terms = {f"G/adv_{name}": rules.adversarial * self.loss.g_term(found[-1], logits, rules).mean()}
+        if wanted and rules.matching:  # all layers but the first and the last, as DiscoGAN's authors do
+            gaps = [
+                (one.mean(0) - other.mean(0)).square().mean()
+                for one, other in zip(found[1:-1], wanted[1:-1], strict=True)
+            ]
+            terms[f"G/matching_{name}"] = rules.matching * torch.stack(gaps).sum()
+        return terms
 
     def play_d(self, real: list[Tensor], shown: list[Tensor], made: dict[int, Tensor], observe: bool) -> Iterator[Move]:
         terms: Terms = {}

@@ -251,6 +251,8 @@ class CycleRules(AimedRules):
     distance: Literal["l1", "l2"] = "l1"  # between an image and itself there and back
     cycle: NonNegative = 10.0  # its weight
     identity: NonNegative = 0.5  # of what a translator changes in an image of its own domain, as a share of `cycle`
+    matching: NonNegative = 0.0  # of the squared difference of what D's layers make, in the mean, of real and made ones
+    d_every: Positive = 1  # D plays only in every k-th round
     pool: Annotated[int, Field(ge=0, le=10_000)] = 50  # images of the past that D is shown from; 0: those just made
 
 

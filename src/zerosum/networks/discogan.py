@@ -61,15 +61,28 @@ class DiscoGanGenerators(EachDomain):
         dcgan_init(self)
 
 
+class Judge(nn.Sequential):
+    """(N, C, S, S) to logits (N, 1, 1, 1)."""
+
+    def __init__(self, domain: Domain, width: int) -> None:
+        last = Conv2d(LEVELS[-1] * width, 1, domain.size // 16, bias=False)
+        super().__init__(*encoder(domain.channels, width), last)
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """What each layer makes of it, the logits last."""
+        found = []
+        for layer in self:
+            x = layer(x)
+            if isinstance(layer, nn.LeakyReLU):
+                found.append(x)
+        return [*found, x]
+
+
 @NETWORKS.register("discogan-discriminators")
 class DiscoGanDiscriminators(EachDomain):
     """Images (N, C, S, S) and the domains y (N,) that they are to be of, to logits (N, 1, 1, 1)."""
 
     def __init__(self, domain: Domain, *, width: int = 64) -> None:
         require_images(domain, "discogan-discriminators", SIZES)
-        whole = domain.size // 16
-        judges = [
-            nn.Sequential(*encoder(domain.channels, width), Conv2d(8 * width, 1, whole, bias=False)) for _ in range(2)
-        ]
-        super().__init__(domain, "discogan-discriminators", judges)
+        super().__init__(domain, "discogan-discriminators", [Judge(domain, width) for _ in range(2)])
         dcgan_init(self)

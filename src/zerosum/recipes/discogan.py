@@ -11,8 +11,9 @@ RECIPE = Recipe(
         "The paper's numbers: 64 pixels, batch 200, Adam 2e-4 with (0.5, 0.999), weight decay 1e-4, cross-entropy, the "
         "squared distance of the two-way trip with weight 1, no pool and no identity term.",
         "Images lie in [0, 1] and G ends with a sigmoid, as in the authors' code; D's loss is halved there.",
-        "The authors' code differs from the paper: it weighs the trip ten times as much as D's word (`--set "
-        "cycle=10`), adds a matching of D's features, and lets D learn in every third step.",
+        "The authors' code differs from the paper: beside D's word of 1 it weighs the trip 10 times and a matching of "
+        "D's features 9 times, after 10,000 steps with next to no trip, and D learns in every third step. `--set "
+        "cycle=10 --set matching=9 --set d_every=3` does that from the start.",
         "Its objective lets classes change places; whatever leads back is as good.",
         "Chosen: 100 epochs.",
         "A plain CPU wants it narrower, in small batches: `--size 64 --set width=24 --batch 32 --minutes 60`.",
