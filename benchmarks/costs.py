@@ -196,13 +196,14 @@ def section(about: dict[str, Any]) -> list[str]:
         "| recipe | pixels | batch | parameters | images/s | times torch's paths | passes, times torch's | MiB |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for name, row in sorted((name, row) for name, row in about["rows"].items() if "passes" in row):
+    for name, row in sorted(about["rows"].items()):
         times, passed = (
-            statistics.median(row[kind]["ours"]) / statistics.median(row[kind]["torch"]) for kind in ("turns", "passes")
+            f"{statistics.median(row[kind]['ours']) / statistics.median(row[kind]['torch']):.2f}" if kind in row else ""
+            for kind in ("turns", "passes")
         )
         lines.append(
             f"| `{name}` | {row['size']} | {row['batch']} | {row['parameters'] / 1e6:.1f} M | "
-            f"{said(row['turns']['ours'])} | {times:.2f} | {passed:.2f} | {row['memory']:,} |"
+            f"{said(row['turns']['ours'])} | {times} | {passed} | {row['memory']:,} |"
         )
     return lines
 

@@ -147,8 +147,9 @@ def section(about: dict[str, Any]) -> list[str]:
         "",
         f"`python benchmarks/gpu.py` on {about['machine']}, torch {about['torch']}: images a second, medians of "
         f"{ROUNDS} turns of about {SECONDS:g} seconds (slowest and fastest turn), in turns and in processes of their "
-        "own, warm-up excluded. The plain loop is the same as above, its data on the GPU; both have TF32 in "
-        "convolutions, zerosum in products too.",
+        f"own, warm-up excluded, with {THREADS} threads of the machine's processor. The plain loop is the same as "
+        "above, its data on the GPU; both have TF32 in convolutions, zerosum in products too, and it lets cuDNN choose "
+        "by measuring (`cudnn.benchmark`).",
         "",
         *table(about["races"], TARGETS),
     ]
@@ -166,7 +167,7 @@ def section(about: dict[str, Any]) -> list[str]:
             "",
             "Steps of the larger recipes at their own width on the same GPU, images a second (slowest and fastest of "
             "three turns) and the GPU's memory: float32 with TF32, and `--precision bf16-mixed`. On MNIST at 32 "
-            "pixels where the recipe can, else on CamVid and flowers.",
+            f"pixels{', or else on CamVid and flowers' if any(name in costs.TASKS for name in found) else ''}.",
             "",
             "| recipe | pixels | batch | float32 | MiB | bf16-mixed | MiB |",
             "|---|---|---|---|---|---|---|",

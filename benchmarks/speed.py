@@ -3,6 +3,8 @@
     python benchmarks/speed.py                      every race that is not there yet, then the operators and the chores
     python benchmarks/speed.py dcgan-lite mlp       these races anew
     python benchmarks/speed.py --chores             what a user waits for, anew
+    python benchmarks/speed.py --operators          where the time of a step goes, anew
+    python benchmarks/speed.py --table              no measurement: only write the section
     ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 python benchmarks/speed.py dcgan-lite
                                                     the same of a processor that has more, held to AVX2: a section apart
 
@@ -46,20 +48,23 @@ NAME = "speed-avx2" if held() else "speed"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipes", nargs="*", help=", ".join(LOOPS))
-    parser.add_argument("--chores", action="store_true")
+    for alone in ("--chores", "--operators", "--table"):
+        parser.add_argument(alone, action="store_true")
     parser.add_argument("--threads", type=int, default=cores())
     told = parser.parse_args()
     if unknown := sorted(set(told.recipes) - set(LOOPS)):
         parser.error(f"no plain loop of {', '.join(unknown)}")
     about = kept(NAME, {"machine": machine(), "torch": torch.__version__, "threads": told.threads}, "races")
-    missing = [] if told.chores else [name for name in TARGETS if name not in about["races"]]
+    alone = told.chores or told.operators or told.table
+    missing = [] if alone else [name for name in TARGETS if name not in about["races"]]
     for name in told.recipes or missing:
         print(name, flush=True)
         found = speed.run_race(name, rounds=ROUNDS, seconds=SECONDS, threads=told.threads)
         about["races"][name] = found.to_dict()
         write_section(NAME, about, section(about))
-    if told.chores or not ("chores" in about or held()):
+    if told.operators or not (alone or "operators" in about or held()):
         about["operators"] = speed.operators("dcgan-lite", told.threads)
+    if told.chores or not (alone or "chores" in about or held()):
         about["chores"] = all_chores(told.threads)
     write_section(NAME, about, section(about))
 
@@ -83,7 +88,7 @@ def all_chores(threads: int) -> list[dict[str, Any]]:
         }
         for name, found in done.items()
     ]
-    return [*rows, {"name": whole.name, "seconds": [whole.seconds], "memory": whole.memory}]
+    return [*rows, {"name": whole.name, "seconds": [whole.seconds], "memory": None}]  # its contestants hold their own
 
 
 def written_digits(folder: Path) -> Path:
@@ -138,8 +143,7 @@ def section(about: dict[str, Any]) -> list[str]:
         keras = said(lite["results"]["keras"]["rates"])
         lines += ["", f"The tutorial's Keras script of `dcgan-lite`: {keras} images a second; zerosum is "]
         lines[-1] += f"{lite['times_keras']:.2f} times as fast (goal: 3.5)"
-        alone = [statistics.median(lite["results"][kind]["rates"]) for kind in ("arithmetic", "keras")]
-        lines[-1] += f", its convolutions and products alone would be {alone[0] / alone[1]:.2f} times."
+        lines[-1] += f", its convolutions and products alone would be {alone(lite, 'keras'):.2f} times."
     if about.get("earlier"):
         lines += ["", EARLIER]
     if not held() and OTHER.exists():
@@ -150,22 +154,35 @@ def section(about: dict[str, Any]) -> list[str]:
 def elsewhere(about: dict[str, Any]) -> str:
     """The same races on another machine, in a sentence."""
     races = about["races"]
-    times = ", ".join(f"`{name}` {race['times_plain']:.2f}" for name, race in races.items())
+    times = ", ".join(f"`{name}` {race['times_plain']:.2f} (of {alone(race):.2f})" for name, race in races.items())
     best = statistics.median(races["dcgan-lite"]["results"]["convolution"]["rates"])
     return (
-        f"On {about['machine']}, whose best convolution reaches {best:,.0f} GFLOP/s, they were: {times}; the Keras "
-        f"script {races['dcgan-lite']['times_keras']:.2f}. {EARLIER}"
+        f"On {about['machine']}, whose best convolution reaches {best:,.0f} GFLOP/s, they were: {times}, "
+        f"in brackets what convolutions and products alone would be; the Keras script "
+        f"{races['dcgan-lite']['times_keras']:.2f} (of {alone(races['dcgan-lite'], 'keras'):.2f}); `dcgan-lite` at "
+        f"{races['dcgan-lite']['share']:.0%} of the best convolution. {EARLIER}"
     )
+
+
+def alone(race: dict[str, Any], peer: str = "plain") -> float:
+    """How many times as fast as that peer the convolutions and products of a step alone would be."""
+    rates = [statistics.median(race["results"][kind]["rates"]) for kind in ("arithmetic", peer)]
+    return rates[0] / rates[1]
 
 
 def table(races: dict[str, Any], targets: Mapping[str, float | None]) -> list[str]:
     """A row for each race, with its goal where it has one."""
-    lines = ["| recipe | zerosum | plain PyTorch loop | times as fast | goal |", "|---|---|---|---|---|"]
+    lines = ["| recipe | zerosum | plain PyTorch loop | times as fast (by round) | goal |", "|---|---|---|---|---|"]
     for name, race in races.items():
         ours, plain = (said(race["results"][kind]["rates"]) for kind in ("zerosum", "plain"))
+        turns = zip(*(race["results"][kind]["rates"] for kind in ("zerosum", "plain")), strict=True)
+        rounds = [mine / theirs for mine, theirs in turns]
         goal = targets[name]
         shown = "" if goal is None else f"{goal:g}"
-        lines.append(f"| `{name}` | {ours} | {plain} | {race['times_plain']:.2f} | {shown} |")
+        lines.append(
+            f"| `{name}` | {ours} | {plain} | {race['times_plain']:.2f} "
+            f"({min(rounds):.2f}-{max(rounds):.2f}) | {shown} |"
+        )
     return lines
 
 
@@ -192,10 +209,9 @@ def limits(about: dict[str, Any]) -> list[str]:
         if race["operations"] is not None and name != "mlp":
             share = race["achieved"] / rate
             cells = [f"{race['operations']:.3f}", f"{race['achieved']:,.0f}", f"{share:.0%}"]
-        alone, bound = race["results"].get("arithmetic"), ["", ""]
-        if alone:
-            plain = statistics.median(race["results"]["plain"]["rates"])
-            bound = [said(alone["rates"]), f"{statistics.median(alone['rates']) / plain:.2f}"]
+        bound = ["", ""]
+        if "arithmetic" in race["results"]:
+            bound = [said(race["results"]["arithmetic"]["rates"]), f"{alone(race):.2f}"]
         cells += bound
         lines.append(f"| `{name}` | {' | '.join(cells)} |")
     return lines
@@ -204,7 +220,8 @@ def limits(about: dict[str, Any]) -> list[str]:
 def operators(rows: list[dict[str, Any]]) -> list[str]:
     if not rows:
         return []
-    lines = ["", "Where the time of a step of `dcgan-lite` goes (torch's profiler):", ""]
+    whole = sum(row["milliseconds"] for row in rows) / sum(row["share"] for row in rows)
+    lines = ["", f"Where the time of a step of `dcgan-lite` goes, {whole:,.0f} ms under torch's profiler:", ""]
     lines += ["| operator | shapes | calls | ms | share |", "|---|---|---|---|---|"]
     for row in rows:
         shapes = " ".join("x".join(map(str, shape)) for shape in row["shapes"])
@@ -223,7 +240,8 @@ def chores(rows: list[dict[str, Any]]) -> list[str]:
     for row in rows:
         seconds = row["seconds"]
         spread = f" ({min(seconds):.1f}-{max(seconds):.1f})" if len(seconds) > 1 else ""
-        lines.append(f"| {row['name']} | {statistics.median(seconds):.1f}{spread} | {row['memory']:,.0f} |")
+        memory = "" if row["memory"] is None else f"{row['memory']:,.0f}"
+        lines.append(f"| {row['name']} | {statistics.median(seconds):.1f}{spread} | {memory} |")
     return lines
 
 

@@ -3,6 +3,7 @@
     python benchmarks/time_to_quality.py --speeds    how many images each makes in a second (after benchmarks/speed.py)
     python benchmarks/time_to_quality.py             every row that is not there yet, one after the other
     python benchmarks/time_to_quality.py --real      what real training images get by the same judge
+    python benchmarks/time_to_quality.py --here      two minutes of `quick` on this machine as it is, and their worth
     python benchmarks/time_to_quality.py --table     no training: the section from the rows that are there
 
 The speeds are measured on a machine with two cores that does nothing else: of `quick` in a run as a user would start
@@ -35,7 +36,7 @@ from zerosum import recipes
 from zerosum.data import open_dataset
 
 THREADS = 2  # of the speeds
-KEPT, SPEEDS, REAL = (FOLDER / name for name in ("quality.jsonl", "speeds.json", "real.json"))
+KEPT, SPEEDS, REAL, HERE = (FOLDER / name for name in ("quality.jsonl", "speeds.json", "real.json", "here.json"))
 SKETCH, SKETCHED = FOLDER / "sketch.json", "a first sketch of quick"
 REALS = "10,000 of the real training images"
 SAMPLES = 10_000
@@ -55,6 +56,12 @@ class Row:
     recipe: str
     seed: int
     minutes: int
+    told: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """How the table names it."""
+        return f"`{self.recipe}`{' without classes' if self.told else ''}"
 
     def steps(self, speed: float) -> int:
         """How many that is at so many images a second."""
@@ -66,6 +73,8 @@ def plan() -> Iterator[Row]:
     for minutes in GOALS:  # the rates of quick fall over the run, so each of its lengths is a run of its own
         for seed in seeds[minutes]:
             yield Row(f"quick-{minutes}-{seed}", "quick", seed, minutes)
+        if minutes < 30:
+            yield Row(f"quick-alone-{minutes}", "quick", 0, minutes, ("--set", "classes=ignored"))
     for minutes in reversed(GOALS):
         for peer in PEERS:
             yield Row(peer, peer, 0, minutes)
@@ -76,6 +85,7 @@ def main() -> None:
     parser.add_argument("runs", nargs="*", help="such as quick-2-0 or mlp")
     parser.add_argument("--speeds", action="store_true")
     parser.add_argument("--real", action="store_true")
+    parser.add_argument("--here", action="store_true")
     parser.add_argument("--table", action="store_true", help="only write the section")
     parser.add_argument("--threads", type=int, default=1)
     told = parser.parse_args()
@@ -86,7 +96,9 @@ def main() -> None:
         measure_speeds()
     if told.real:
         judge_real()
-    for row in () if told.table or told.speeds or told.real else rows:
+    if told.here:
+        measure_here()
+    for row in () if told.table or told.speeds or told.real or told.here else rows:
         done = {(line["name"], line["minutes"]) for line in quality.lines(KEPT)}
         if (not told.runs or row.run in told.runs) and (row.run, row.minutes) not in done:
             quality.keep(measure(row, told.threads), KEPT)
@@ -122,17 +134,28 @@ def judge_real() -> None:
     REAL.write_text(json.dumps({"samples": SAMPLES, "fid": found}, indent=1) + "\n")
 
 
+def measure_here() -> None:
+    """Two minutes by the clock of `quick` as a user starts it, and their distance."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        zerosum(THREADS, "train", "quick", "--data", "mnist", "--minutes", "2", "--out", str(run), "-q")
+        told = json.loads(zerosum(THREADS, "eval", str(run), "-n", str(SAMPLES), "--json", "--metric", "fid"))
+        found = {"machine": machine(), "threads": THREADS, **quality.kept(told, results.events(run))}
+    HERE.write_text(json.dumps(found, indent=1) + "\n")
+
+
 def measure(row: Row, threads: int) -> dict[str, Any]:
     """Train a run to that length, or go on with it, and judge it: its line."""
     print(row.run, row.minutes, flush=True)
     run, speeds = quality.RUNS / f"time-{row.run}", json.loads(SPEEDS.read_text())
     steps = row.steps(speeds["speeds"][row.recipe])
-    begin_or_finish(run, threads, row.recipe, "--data", "mnist", "--seed", str(row.seed), "--steps", str(steps))
+    told = ("--data", "mnist", "--seed", str(row.seed), "--steps", str(steps), *row.told)
+    begin_or_finish(run, threads, row.recipe, *told)
     if (left := steps - results.events(run)[-1]["step"]) > 0:
         zerosum(threads, "resume", str(run), "--steps", f"+{left}", "-q")
-    told = json.loads(zerosum(threads, "eval", str(run), "-n", str(SAMPLES), "--json", "--metric", "fid"))
+    judged = json.loads(zerosum(threads, "eval", str(run), "-n", str(SAMPLES), "--json", "--metric", "fid"))
     about = {"name": row.run, "recipe": row.recipe, "minutes": row.minutes, "machine": speeds["machine"]}
-    return {**about, "steps": steps, **quality.kept(told, results.events(run))}
+    return {**about, "steps": steps, **quality.kept(judged, results.events(run))}
 
 
 def write() -> None:
@@ -140,8 +163,9 @@ def write() -> None:
     lines = quality.lines(KEPT)
     others = json.loads(peers.KEPT.read_text())["peers"] if peers.KEPT.exists() else {}
     found: dict[str, dict[int, list[float]]] = {}
+    labels = {row.run: row.label for row in plan()}
     for line in lines:
-        by = found.setdefault(f"`{line['recipe']}`", {})
+        by = found.setdefault(labels[line["name"]], {})
         by.setdefault(line["minutes"], []).append(line["figures"]["fid"])
     for name, marks in others.items():
         found[f"PyTorch-GAN's `{name}.py`"] = {mark["minutes"]: [mark["fid"]] for mark in marks}
@@ -164,8 +188,9 @@ def section(about: dict[str, Any]) -> list[str]:
         "as many images as so many minutes of training make there (two halves of the real images are 0.33 apart). Of "
         "several seeds: mean, standard deviation and number. `quick` uses MNIST's labels, as it does by default; the "
         "others have none. Of a run of zerosum it is the checkpoint of its best score that is judged (`quick`'s rates "
-        "fall to zero, so that it is one of its last), and a run that does not get better keeps its distance; of "
-        "PyTorch-GAN's scripts it is the generator as it is at that moment, in eval mode.",
+        "fall to zero, so that it is one of its last; `mlp` keeps the one of G's lowest loss, which came early), and a "
+        "run that does not get better keeps its distance; of PyTorch-GAN's scripts it is the generator as it is at "
+        "that moment, in eval mode (`dcgan.py` makes 32 pixels, resized to 28).",
         "",
         "| | 2 min | 10 min | 30 min |",
         "|---|---|---|---|",
@@ -188,6 +213,13 @@ def section(about: dict[str, Any]) -> list[str]:
             lines[-1] += f" Real training images have {share:.2f} of it, below which no generator can be asked to go."
     if SKETCHED in found and "`quick`" in found:
         lines += ["", SKETCH_SAID.format(statistics.fmean(found["`quick`"][2]) / found[SKETCHED][2][0])]
+    if HERE.exists():
+        here = json.loads(HERE.read_text())
+        lines += [
+            "",
+            f"On {here['machine']}, two minutes by the clock of `zerosum train quick --data mnist --minutes 2` made "
+            f"{here['images']:,} images and a distance of {here['figures']['fid']:.2f}.",
+        ]
     return lines
 
 

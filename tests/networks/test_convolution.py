@@ -13,7 +13,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from zerosum.networks import adjoint, build, columns
 from zerosum.networks.adjoint import Way, channels_last, forward, to_input, to_kernel
 from zerosum.networks.convolution import Conv2d, ConvTranspose2d, folded
-from zerosum.networks.layers import SameConv
+from zerosum.networks.dcgan_k2 import WideConv
+from zerosum.networks.layers import Dropout, SameConv
 from zerosum.networks.paths import as_torch_does
 from zerosum.recipes import recipe
 from zerosum.types import Domain
@@ -258,6 +259,35 @@ def test_images_that_need_no_gradient_are_convolved_by_torch(folds: list[int]) -
     layer(torch.randn(2, 1, 28, 28)).sum().backward()
     assert folds == []
     assert layer.weight.grad is not None
+
+
+class Called(TorchDispatchMode):
+    """Notes the operators that are called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        self.names.add(func.overloadpacket.__name__)
+        return func(*args, **(kwargs or {}))
+
+
+def test_wide_kernels_and_masks_go_torchs_way_inside_as_torch_does() -> None:
+    wide, dropout = WideConv(2, 1, 12), Dropout(0.5)
+    x = torch.randn(3, 2, 12, 12)
+    with Called() as ours:
+        made = wide(x)
+        dropout(x)
+    with as_torch_does(), Called() as torchs:
+        same = wide(x)
+        dropout(x)
+    assert {"mm", "random_"} <= ours.names
+    assert not {"convolution", "bernoulli_", "native_dropout"} & ours.names
+    assert "convolution" in torchs.names
+    assert {"bernoulli_", "native_dropout"} & torchs.names
+    assert not {"mm", "random_"} & torchs.names
+    assert torch.allclose(made, same, atol=1e-5)
 
 
 def test_a_network_names_the_layers_that_fold() -> None:

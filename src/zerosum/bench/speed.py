@@ -87,8 +87,11 @@ def operations(recipe: str) -> float | None:
     return float(counter.get_total_flops()) / 1e9 / training.images
 
 
-def operators(recipe: str, threads: int, most: int = 15) -> list[dict[str, Any]]:
-    """Where the time of a step goes: the operators that take most of it, each with its shapes and its share."""
+def operators(recipe: str, threads: int, most: int = 15, steps: int = 5) -> list[dict[str, Any]]:
+    """Where the time of a step goes: the operators that take most of it, each with its shapes and its share.
+
+    The mean of some steps; the last row, "everything else", is what the other operators take together.
+    """
     import torch
     from torch.profiler import ProfilerActivity, profile
 
@@ -99,20 +102,21 @@ def operators(recipe: str, threads: int, most: int = 15) -> list[dict[str, Any]]
     for _ in range(3):
         ours.step()
     with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as seen:
-        ours.step()
+        for _ in range(steps):
+            ours.step()
     found = seen.key_averages(group_by_input_shape=True)
     whole = sum(entry.self_cpu_time_total for entry in found)
     found.sort(key=lambda entry: -entry.self_cpu_time_total)
-    return [
-        {
-            "operator": entry.key,
-            "shapes": [shape for shape in entry.input_shapes if shape],
-            "calls": entry.count,
-            "milliseconds": entry.self_cpu_time_total / 1e3,
-            "share": entry.self_cpu_time_total / whole,
-        }
-        for entry in found[:most]
-    ]
+    parts = [(entry.key, [shape for shape in entry.input_shapes if shape], [entry]) for entry in found[:most]]
+    rows = []
+    for name, shapes, entries in [*parts, ("everything else", [], found[most:])]:
+        taken = sum(entry.self_cpu_time_total for entry in entries)
+        calls = round(sum(entry.count for entry in entries) / steps)
+        milliseconds = taken / 1e3 / steps
+        rows.append(
+            {"operator": name, "shapes": shapes, "calls": calls, "milliseconds": milliseconds, "share": taken / whole}
+        )
+    return rows
 
 
 def chores(*, samples: int, judged: int, threads: int, tell: Tell, device: str = "cpu") -> list[Chore]:

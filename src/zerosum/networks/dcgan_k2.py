@@ -22,6 +22,7 @@ from zerosum.networks.layers import (
     require_images,
     same_pad,
 )
+from zerosum.networks.paths import wanted
 from zerosum.networks.product import Linear
 from zerosum.types import Domain
 
@@ -37,6 +38,8 @@ class WideConv(SameConv):
     """
 
     def forward(self, input: Tensor) -> Tensor:
+        if not wanted():
+            return super().forward(input)
         rows, columns = input.shape[2:]
         tall, wide = self.kernel_size
         # The matrix takes pixel j to output q with the kernel's column j - q + left.

@@ -11,6 +11,11 @@ from torch import Tensor
 _wanted = True
 
 
+def wanted() -> bool:
+    """Whether layers may go another way than torch's at all: everywhere but inside `as_torch_does`."""
+    return _wanted
+
+
 def helps(device: torch.device, *, autocast: bool) -> bool:
     """Whether this is the device whose weaknesses the other ways are made for, in its own precision."""
     return device.type == "cpu" and not autocast
