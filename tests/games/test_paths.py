@@ -65,6 +65,25 @@ def test_the_mean_follows_a_hundredth_and_the_penalty_is_the_squared_distance_fr
     assert game.path_mean.item() == pytest.approx(0.03 + 0.01 * 0.97)
 
 
+def test_the_term_weighs_as_many_turns_as_it_stands_for_and_is_of_half_the_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counts: list[int] = []
+
+    def lengths(G: Styled, z: Tensor, y: Tensor | None) -> Tensor:
+        counts.append(len(z))
+        return torch.full((len(z),), 2.0, requires_grad=True)
+
+    monkeypatch.setattr("zerosum.games.paths.path_lengths", lengths)
+    run = training(path_weight=3.0, path_every=2)
+    records: list[dict[str, Tensor]] = []
+    run.ledger.record = lambda step, found: records.append(dict(found))  # type: ignore[method-assign]
+    for _ in range(2):
+        run.take_step(observe=False)
+    assert counts == [2]  # of a batch of 4
+    assert records[1]["G/path"].item() == pytest.approx(3 * 2 * (2 - 0.02) ** 2)
+
+
 def test_it_comes_in_every_fourth_turn_of_g_and_goes_on_after_a_checkpoint() -> None:
     run = training()
     records: list[dict[str, Tensor]] = []

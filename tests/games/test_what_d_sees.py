@@ -30,9 +30,10 @@ def training(name: str = "quick", **settings: Any) -> Training:
     return assemble(told, data, Engine("cpu"), Plan.of(told, len(data.train)))
 
 
-def test_d_sees_only_augmented_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The augmentation is replaced by one that paints: nothing unpainted may reach D in a round."""
-    run = training(augment=DIFFAUG, penalty_every=1)
+@pytest.mark.parametrize(("name", "passes"), [("quick", 3), ("wgan-gp", 4)])
+def test_d_sees_only_augmented_images(name: str, passes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The augmentation is replaced by one that paints: nothing unpainted may reach D in a round, nor its penalties."""
+    run = training(name, augment=DIFFAUG, penalty_every=1)
     painted = []
 
     def paint(x: torch.Tensor, policy: Any, uniform: torch.Tensor, p: Any, *, value_range: Any) -> torch.Tensor:
@@ -43,7 +44,7 @@ def test_d_sees_only_augmented_images(monkeypatch: pytest.MonkeyPatch) -> None:
     run.game.networks["D"].register_forward_pre_hook(lambda D, given: painted.append(given[0][:, :, 0]))
     monkeypatch.setattr(adversarial, "augment", paint)
     run.take_step(observe=False)
-    assert len(painted) >= 3
+    assert len(painted) >= passes
     assert all((row == 7).all() for row in painted)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.parametrize import is_parametrized
 
 from zerosum.networks import build
 from zerosum.networks.conditioning import ClassNorm, Projection, VectorNorm
@@ -234,6 +236,31 @@ def test_bigger_biggans_have_the_tables_of_the_paper(size: int, numbers: int, up
         wide = [layer.output[0] for layer in layers if layer.name.endswith(".conv2")]
         assert wide == [times * width for times in channels]
         assert {layer.output[1:] for layer in layers if ".query" in layer.name} == {(64, 64)}
+
+
+@pytest.mark.parametrize(
+    ("name", "player", "free"),
+    [
+        ("sngan", "D", "nothing"),
+        ("sagan", "D", "nothing"),
+        ("biggan", "D", "nothing"),
+        ("sngan", "G", ".*"),
+        ("sagan", "G", r"blocks\.\d\.norm\d\.(scales|shifts)"),  # a number for each class and channel
+        ("biggan", "G", "embed"),
+    ],
+)
+def test_every_layer_that_the_papers_normalize_is_normalized(name: str, player: str, free: str) -> None:
+    """All but those of that pattern, and none of these."""
+    network = build(recipe(name).override({"width": 8}).players[player], Domain(shape=(3, 32, 32), classes=4))
+    layers = {
+        path: layer
+        for path, layer in network.named_modules()
+        if isinstance(layer, (nn.Conv2d, nn.Linear, nn.Embedding)) and "parametrizations" not in path
+    }
+    assert len(layers) > 8
+    for path, layer in layers.items():
+        normalized = is_parametrized(layer, "weight") and isinstance(layer.parametrizations.weight[0], SpectralNorm)
+        assert normalized != bool(re.fullmatch(free, path)), path
 
 
 def test_biggans_weights_are_orthogonal_at_first() -> None:
