@@ -358,12 +358,13 @@ def draw(told: Iterable[dict[str, Any]]) -> None:
 
 
 MARK = " †"
-HAIR = " `hair`: the same faces in six classes, by the measured colour of their hair."
+HAIR = " `hair`: the same faces in six folders, by the measured colour of their hair, which the script writes first."
 FOOTNOTE = f"† on another, faster machine ({results.WIDE}) than the other rows: compare these by their images."
 ZOO_HEAD = """The zoo on MNIST, by one thread: Frechet distance by `digits-net` of 10,000 samples to the held-out
 images, whose halves are 0.32 apart, and the score in training (2,000 samples) that is nearest to 50,000 images.
 Networks are narrower than their papers', as the commands say; `dcgan-lite`'s are of 28
-pixels here, the others of 32.
+pixels here, the others of 32. `acgan` and `dragan` stand here at their papers' widths and rates, too: with a ninth and
+a third as many images, and smaller steps, they have begun to draw strokes after ten minutes.
 
 The order is not the papers': theirs is of the last gain after millions of images, of photographs, this one of ten
 minutes. After the same 50,000 images most of it is what they would suggest: self-attention, projection and a deep
