@@ -91,6 +91,11 @@ def test_a_half_finished_folder_is_gone_on_with_and_another_one_refused(
         zerosum.translate(run, [images], out=out)
     with pytest.raises(UserError, match="is there and holds other files"):
         zerosum.translate(run, [images], out=images)
+    begun = tmp_path / "begun"  # as a process leaves it that was killed before it had noted what it does
+    begun.mkdir()
+    (begun / ".translation.123.partial.json").write_text("{")
+    assert zerosum.translate(run, [images], out=begun).made == 3
+    assert sorted(path.name for path in begun.iterdir()) == ["0.png", "1.png", "2.png", "translation.json"]
 
 
 def test_what_can_not_be_translated_is_refused_in_one_line_and_code_two(
@@ -109,6 +114,7 @@ def test_what_can_not_be_translated_is_refused_in_one_line_and_code_two(
         (f"{cyclegan} {tmp_path / 'text'}", "no image could be read, such as a.png"),
         (f"{cyclegan} {tmp_path / 'nowhere'}", "there is no such file"),
         (f"{cyclegan} {images / 'small.png'}", "5x40 pixels are too small: at least 8 a side"),
+        (f"{pix2pix} {images / 'small.png'}", "5x40 pixels are too small: at least 8 a side"),
     ):
         assert main(["translate", *line.split(), "--out", f"out-{abs(hash(line))}"]) == 2
         err = capsys.readouterr().err

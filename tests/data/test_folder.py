@@ -120,9 +120,33 @@ def test_an_image_beside_the_class_folders_is_named(tmp_path: Path, zoo: dict[st
     assert (loose.classes, loose.skipped, len(loose.train) + len(loose.held_out)) == (None, (), 7)
 
 
+def test_folders_train_and_test_hold_the_classes_and_what_is_held_out(tmp_path: Path, picture: Picture) -> None:
+    names = ["train/cats/a", "train/cats/b", "train/dogs/a", "test/cats/c", "test/dogs/c", "val/dogs/d"]
+    files = {f"{name}.png": picture(number) for number, name in enumerate(names)}
+    data = open_dataset(str(write(tmp_path / "x", files)))
+    assert data.classes == ("cats", "dogs")
+    assert [list(split.labels) for split in (data.train, data.held_out) if split.labels is not None] == [
+        [0, 0, 1],
+        [0, 1],
+    ]
+    assert reasons(data) == {"val/dogs/d.png": "outside the folders train and test, or their class folders"}
+    assert {pixels.tobytes() for pixels in data.held_out.samples} == {
+        np.asarray(Image.open(io.BytesIO(files[f"{name}.png"]))).tobytes() for name in names[3:5]
+    }
+    plain = {f"{split}/{seed}.png": picture(seed) for seed, split in enumerate(["train", "train", "val"])}
+    alone = open_dataset(str(write(tmp_path / "y", plain)))
+    assert (alone.classes, len(alone.train), len(alone.held_out)) == (None, 2, 1)
+    other = open_dataset(str(write(tmp_path / "z", plain | {"more/7.png": picture(7)})))
+    assert other.classes == ("more", "train", "val")
+    del files["train/dogs/a.png"]
+    with pytest.raises(UserError, match="class dogs has images in test and none in train"):
+        open_dataset(str(write(tmp_path / "w", files)))
+
+
 @pytest.mark.parametrize(
     ("names", "skipped", "empty"),
     [
+        (["train/cats/a.png", "test/cats/b.png"], ["train/mice/", "test/mice/"], ("mice",)),
         (["cats/a.png", "dogs/b.png"], [], ()),
         (["cats/a.png", "dogs/b.png"], ["cats/broken.png", "cover.txt"], ()),
         (["cats/a.png", "dogs/b.png"], ["birds/broken.png", "mice/"], ("birds", "mice")),

@@ -25,6 +25,7 @@ import torch
 import zerosum.cli.commands.resume
 import zerosum.cli.commands.sample
 import zerosum.cli.commands.train
+import zerosum.cli.commands.translate
 import zerosum.cli.outcome
 import zerosum.cli.progress  # noqa: F401
 from zerosum import api

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from zerosum.engine.run import RunFolder
 
@@ -130,3 +132,41 @@ def test_killed_twice_on_its_way(
     again = [LOGGED, ("send", {"number": 9, "step": 29})]
     assert nursery.run("resume", tmp_path / "run", "--save-every", 3, "-q", faults=again).code == -signal.SIGKILL
     assert_resumes(nursery, tmp_path / "run", unbroken, compare)
+
+
+@pytest.fixture(scope="module")
+def translator(nursery: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of cyclegan, and beside it sixty images and their translations by a command that was never killed."""
+    folder, chance = tmp_path_factory.mktemp("translator"), np.random.default_rng(0)
+    for place, count in (("sets/trainA", 4), ("sets/trainB", 4), ("images", 60)):
+        (folder / place).mkdir(parents=True)
+        for number in range(count):
+            pixels = chance.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / place / f"{number:02d}.png")
+    small = [part for told in ("width=4", "blocks=1", "stages=[]") for part in ("--set", told)]
+    told = ["--data", f"unpaired:{folder / 'sets'}", "--size", 32, *small, "--steps", 1, "--no-watch", "-q"]
+    trained = nursery.run("train", "cyclegan", *told, "--out", folder / "run")
+    assert trained.code == 0, trained.err
+    whole = nursery.run("translate", folder / "run", folder / "images", "--out", folder / "whole")
+    assert whole.code == 0, whole.err
+    return folder
+
+
+@pytest.mark.parametrize("moment", range(5))
+def test_killed_while_it_translates_it_goes_on_where_it_stopped(
+    moment: int, nursery: Any, translator: Path, tmp_path: Path
+) -> None:
+    chance, out = random.Random(moment), tmp_path / "out"
+    command = ["translate", translator / "run", translator / "images", "--out", out]
+    process, deadline = nursery.start(*command), time.monotonic() + 60
+    while len(list(out.glob("*.png"))) < chance.randint(1, 40) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    process.signal(signal.SIGKILL)
+    assert process.wait().code == -signal.SIGKILL, process.err
+    there = {path: path.stat().st_mtime_ns for path in out.glob("*.png")}
+    assert 0 < len(there) < 60
+    assert nursery.run(*command).code == 0
+    whole = {path.name: path.read_bytes() for path in (translator / "whole").iterdir()}
+    assert len(whole) == 61  # and what they were made by
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == whole
+    assert {path: path.stat().st_mtime_ns for path in there} == there  # none was made twice

@@ -25,7 +25,7 @@ from zerosum.data.sources import SOURCES
 from zerosum.errors import UserError, nearest, writing
 from zerosum.metrics.features.tensors import checksum
 from zerosum.sampling.draw import as_tensor, dtype_of, evaluating
-from zerosum.sampling.files import replacing
+from zerosum.sampling.files import replacing, sweep
 from zerosum.sampling.grid import to_uint8
 from zerosum.sampling.tiles import bands
 from zerosum.sampling.translate import to_range
@@ -236,6 +236,8 @@ def begin(out: Path, told: dict[str, Any]) -> None:
     note = out / NOTE
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file: name a folder for --out")
+    with writing(out):
+        sweep(out)
     if note.exists():
         try:
             known = json.loads(note.read_text())
@@ -265,17 +267,14 @@ def one(generator: Generator, make: Make, data: bytes, label: int | None, seed: 
     """The translation of an image file: of its own size, where the network takes any, else of the run's."""
     source = generator.domain.source
     assert source is not None
-    granularity = getattr(generator.network, "granularity", None)
+    granularity, whole = getattr(generator.network, "granularity", None), transforms.whole(data)[1]
+    least = getattr(generator.network, "smallest", SMALLEST)
+    if min(whole.shape[:2]) < least:
+        raise transforms.ImageError(f"{whole.shape[1]}x{whole.shape[0]} pixels are too small: at least {least} a side")
     if granularity is None:
         given = transforms.decode(data, source[1], source[0])
     else:
-        given = transforms.whole(data)[1]
-        least = getattr(generator.network, "smallest", SMALLEST)
-        if min(given.shape[:2]) < least:
-            raise transforms.ImageError(
-                f"{given.shape[1]}x{given.shape[0]} pixels are too small: at least {least} a side"
-            )
-        given = transforms.fit(given[None], len(given), source[0])[0]
+        given = transforms.fit(whole[None], len(whole), source[0])[0]
     value_range, device = generator.domain.value_range, generator.device
     x = to_range(given[None], value_range).to(device, dtype_of(generator.network))
     y = None if label is None else as_tensor(np.array([label]), device)
@@ -285,7 +284,8 @@ def one(generator: Generator, make: Make, data: bytes, label: int | None, seed: 
             made = to_uint8(make(x, y), value_range)[0]
         else:
             factor = getattr(generator.network, "factor", 1)
-            tile = TILE if factor == 1 else TILE // 2  # what is made is larger still, and so are the maps before it
+            # What is made by a factor is larger still, and so are the maps before it.
+            tile = max(TILE, generator.domain.size) if factor == 1 else TILE // 2
             sizes = {"granularity": granularity, "factor": factor, "tile": tile, "overlap": tile // 8}
             rows = bands(lambda part: make(part, y), x, **sizes)
             made = np.concatenate([to_uint8(band, value_range)[0] for band in rows])

@@ -92,11 +92,11 @@ def _tell_places(run: Run | Fleet) -> None:
     tell("\nNext:")
     if run.stopped_by:
         tell(f"  zerosum resume {where}    goes on where it stopped")
-    tell(
-        f"  zerosum translate {where} IMAGES --out DIR"
-        if translates(run)
-        else f"  zerosum sample {where} --out samples.png"
-    )
+    if translates(run):
+        enlarges = str(run.info["recipe"].get("data") or "").startswith("upscale:")
+        tell(f"  zerosum {'upscale' if enlarges else 'translate'} {where} IMAGES --out DIR")
+    else:
+        tell(f"  zerosum sample {where} --out samples.png")
     if not run.stopped_by:
         tell(f"  zerosum resume {where} --minutes +2")
 

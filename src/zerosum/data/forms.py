@@ -77,9 +77,35 @@ def layout(names: Sequence[str]) -> tuple[list[int], tuple[str, ...], list[int] 
 
 
 def arrange_images(names: Sequence[str], digests: Sequence[bytes]) -> Arranged:
-    """Classes by folder; held out by content."""
+    """Classes by folder; held out by content, or where all lie in train and test (or val), what lies in test."""
+    if (split := _by_split(names)) is not None:
+        return split
     kept, classes, labels = layout(names)
     return Arranged(kept=kept, held=hold_out([digests[row] for row in kept], labels), classes=classes, labels=labels)
+
+
+def _held_by(parts: Sequence[Sequence[str]]) -> str | None:
+    """test, else val, where everything lies in such folders and train; None where there are others."""
+    heads = {part[0] if len(part) > 1 else "" for part in parts}
+    held_by = "test" if "test" in heads else "val"
+    return held_by if {"train", held_by} <= heads <= set(SPLITS) else None
+
+
+def _by_split(names: Sequence[str]) -> Arranged | None:
+    """Of folders train and test, or train and val, with or without classes in them; None where there are others."""
+    parts = without_top(names)
+    held_by = _held_by(parts)
+    if held_by is None:
+        return None
+    used = [row for row, part in enumerate(parts) if part[0] in ("train", held_by)]
+    inside, classes, labels = layout(["/".join(["all", *parts[row][1:]]) for row in used])
+    kept = [used[row] for row in inside]
+    held = np.array([parts[row][0] == held_by for row in kept])
+    taught = set(range(len(classes))) if labels is None else {labels[row] for row in np.flatnonzero(~held)}
+    if missing := sorted(set(range(len(classes))) - taught):
+        raise UserError(f"class {classes[missing[0]]} has images in {held_by} and none in train: expected some in both")
+    left_out = f"outside the folders train and {held_by}, or their class folders"
+    return Arranged(kept=kept, held=held, classes=classes, labels=labels, left_out=left_out)
 
 
 def arrange_all(names: Sequence[str], digests: Sequence[bytes]) -> Arranged:
@@ -90,6 +116,8 @@ def arrange_all(names: Sequence[str], digests: Sequence[bytes]) -> Arranged:
 def empty_classes(names: Sequence[str], skipped: Sequence[str]) -> tuple[str, ...]:
     """The subfolders beside those of the images from which nothing could be read: an empty one's name ends in /."""
     parts = without_top([*names, *skipped])
+    if _held_by(parts[: len(names)]) is not None:
+        parts = [part[1:] if part[0] in SPLITS and len(part) > 1 else part for part in parts]
     filled = {part[0] for part in parts[: len(names)] if len(part) > 1}
     return tuple(sorted({part[0] for part in parts[len(names) :] if len(part) > 1} - filled)) if filled else ()
 

@@ -32,8 +32,15 @@ class Bests:
     ) -> None:
         self.training, self.folder, self.emit, self.save = training, folder, emit, save
 
+    def forget_others(self) -> None:
+        """Begin anew where G has become another thing than what was scored (a coarse network, a first stage)."""
+        training = self.training
+        if training.scored != training.game.making:
+            training.scored, training.best, training.bests = training.game.making, None, {}
+
     def score(self, score: Score) -> None:
         """Score the generator as it is now."""
+        self.forget_others()
         recipe, found = self.training.recipe, score(self.training.generator)
         self.judge(found["name"], found["value"], found["levels"], decides=recipe.best != "g-loss")
         for name in recipe.best_of:
@@ -41,6 +48,7 @@ class Bests:
 
     def judge(self, name: str, value: float, levels: Mapping[str, float], *, decides: bool) -> None:
         """Report a score; where it decides, keep the generator that has the lowest so far, and the one before it."""
+        self.forget_others()
         training = self.training
         best = decides and math.isfinite(value) and (training.best is None or value < training.best)
         self.emit(
@@ -61,6 +69,9 @@ class Bests:
     def choose(self, rescore: Rescore) -> None:
         """Score the candidates for `best` once more, with more samples and another z, so that no lucky score wins."""
         training, folder = self.training, self.folder
+        if training.best is not None and training.scored != training.game.making:
+            self.save("best")  # nothing was scored since G became what it is
+            return
         candidates = self._candidates()
         held = {state["counters"]["step"]: name for name, state in reversed(candidates.items())}
         generators = {step: training.generator_of(candidates[name]) for step, name in held.items()}
@@ -81,12 +92,14 @@ class Bests:
         )
 
     def _candidates(self) -> dict[str, State]:
-        """Those that load; of one that does not, a warning."""
+        """Those that load, of what G is by now; of one that does not load, a warning."""
         found: dict[str, State] = {}
         for name in ("best", "second"):
             if name in self.folder.checkpoints():
                 try:
-                    found[name] = self.folder.read(name)
+                    state = self.folder.read(name)
+                    if state["counters"].get("scored", self.training.scored) == self.training.scored:
+                        found[name] = state
                 except CheckpointError as error:
                     step = self.training.step
                     self.emit(events.WarningEvent(event="warning", step=step, message=f"{name} is left out: {error}"))

@@ -39,6 +39,7 @@ class Training:
         self.seconds = 0.0
         self.best: float | None = None
         self.bests: dict[str, float] = {}  # of each figure that the recipe keeps a checkpoint for
+        self.scored = game.making  # what the scores are of
         self.ledger = Ledger()
         self.recipe = recipe
         self.optimizers = {
@@ -175,6 +176,7 @@ class Training:
                 "seconds": self.seconds,
                 "best": self.best,
                 "bests": dict(self.bests),
+                "scored": self.scored,
             },
         }
 
@@ -194,6 +196,7 @@ class Training:
         counters = state["counters"]
         self.step, self.images, self.seconds = counters["step"], counters["images"], counters["seconds"]
         self.best, self.bests = counters["best"], dict(counters.get("bests", {}))
+        self.scored = counters.get("scored", self.scored)
 
 
 def weights_in_use(state: State, name: str, generator: str) -> dict[str, Tensor]:

@@ -109,6 +109,11 @@ class Game(ABC):
         return True
 
     @property
+    def making(self) -> int | str | None:
+        """What G is by now, where it becomes another thing in a later stage: scores are compared within one alone."""
+        return None
+
+    @property
     def period(self) -> int:
         """In every so many rounds each player has its turn."""
         return 1

@@ -56,6 +56,10 @@ class Described(Game):
     def drawing(self) -> bool:
         return self.rules.stage > READING
 
+    @property
+    def making(self) -> int | str | None:
+        return self.rules.stage
+
     def seen(self, x: Tensor) -> Tensor:
         """Images in the size that is learned by now."""
         return x if self.rules.stage == SECOND else F.avg_pool2d(x, SMALLER)

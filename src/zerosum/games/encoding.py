@@ -40,6 +40,10 @@ class Encoding(Adversarial):
     def joined(cls, networks: Mapping[str, nn.Module]) -> nn.Module:
         return Encoded(networks["G"], networks["E"], cast(Any, networks["G"]).classes)
 
+    @property
+    def making(self) -> int | str | None:
+        return int(self.rules.encoding)
+
     def phase(self, step: int) -> tuple[bool, ...] | None:
         return () if self.rules.encoding else super().phase(step)
 

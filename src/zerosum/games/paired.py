@@ -42,6 +42,10 @@ class Paired(Game):
             G.at(rules.coarse)
         self.loss, self.rules = LOSSES[rules.loss], rules
 
+    @property
+    def making(self) -> int | str | None:
+        return self.rules.coarse
+
     def scales(self, x: Tensor, given: Tensor) -> list[list[Tensor]]:
         """What D's layers make of it at each of its scales, the logits last."""
         D = cast(Any, self.networks["D"])

@@ -34,6 +34,7 @@ RECIPE = Recipe(
         Stage(epochs=100.0),
         Stage(epochs=100.0, changes={"coarse": 0}, gradually={"lr": 0.0}),
     ),
+    best="swd",
     grid=8,
     score_images=5_000,
     exam_images=2_000,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,6 +40,13 @@ def replacing(path: PathLike) -> Iterator[Path]:
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove the files below a folder that killed processes left half written."""
+    for path in folder.rglob(".*.partial*"):
+        if re.fullmatch(r"\..+\.\d+\.partial(\.\w+)?", path.name) and path.is_file():
+            path.unlink(missing_ok=True)
 
 
 @contextmanager
