@@ -233,7 +233,9 @@ the 90 texts "a thin zero leaning left" to "a thick nine leaning right": the sha
 asked for, and Pearson's r of the measured thickness and slant with the third asked for; in brackets the same of real
 held-out digits under their own captions. `placed-mnist` is MNIST's digits in other sizes and places, and {MANY:,} texts
 name all that was measured, such as "a small thin wide seven that leans to the left in the upper right": `size` is the
-height, `x` and `y` the middle of the ink; class and strokes are read of the ink alone, brought to MNIST's size."""
+height, `x` and `y` the middle of the ink; class and strokes are read of the ink alone, brought to MNIST's size. Its
+class is right less often: Stage I has to find the place, too, and its 16 pixels leave seven to the smallest digit. With
+a third of Stage I's steps it was 0.58, of which Stage I itself had 0.26."""
 
 
 if __name__ == "__main__":

@@ -398,8 +398,9 @@ DIGITS_TOLD = {  # sentences, each for the rows whose commands have the word bef
     " keep their digit once the ten that come out are renamed as suits best, since an objective of cycles alone "
     "allows any of these.",
     "discogan --data unpaired:inverted": "`discogan` with its paper's weights had not bound the two ways to each "
-    "other after twenty minutes: it arrives, with other digits, and does not find back. As in its authors' code (`cycle`, "
-    "`matching`, `d_every`) its error there and back is half as large, and more than half of the digits keep one name.",
+    "other after twenty minutes: it arrives, with other digits, and does not find back. As in its authors' code "
+    "(`cycle`, `matching`, `d_every`) its error there and back is half as large, and more than half of the digits keep "
+    "one name.",
     ":edged": "`edged` is the edges of MNIST's digits beside the digits.",
     ":greyed": "`greyed` is the anime faces in grey beside their colours.",
     ":clothes": "`clothes` is MNIST and Fashion-MNIST, unpaired.",

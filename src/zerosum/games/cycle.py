@@ -79,7 +79,8 @@ class Cycle(Game):
 
     def play_g(self, real: list[Tensor], made: dict[int, Tensor]) -> Iterator[Move]:
         """There, back again, and an image of the domain itself left as it is."""
-        rules, terms = self.rules, {}
+        rules = self.rules
+        terms: Terms = {}
         for domain, name in ((B, "B"), (A, "A")):
             other = real[1 - domain]
             made[domain] = fake = self.into[domain](other)
