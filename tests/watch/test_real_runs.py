@@ -43,3 +43,8 @@ def test_there_are_broken_and_healthy_logs() -> None:
     kinds = [bool(watched(path)[0]["right"]) for path in LOGS]
     assert kinds.count(True) >= 8
     assert kinds.count(False) >= 4
+
+
+def test_each_way_in_which_a_translation_goes_wrong_was_seen_in_a_real_run() -> None:
+    told = {verdict.name for path in LOGS for verdict in watched(path)[1]}
+    assert {"identity collapse", "condition ignored", "steganographic"} <= told
