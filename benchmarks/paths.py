@@ -60,7 +60,7 @@ PATHS = {
     "products": Path("linear layers by oneDNN", "mlp", replace(product, "AVAILABLE", False)),
     "folds": Path("few channels as a product and a fold", "dcgan-lite", replace(convolution, "_pays", lambda x: False)),
     "columns": Path("many kernels, few places, as products", "pix2pix", replace(columns, "MANY", 2**62)),
-    "adam": Path("kernels handed to Adam as they lie", "dcgan-smooth", replace(training, "Adam", torch.optim.Adam)),
+    "adam": Path("kernels handed to Adam as they lie", "pix2pix", replace(training, "Adam", torch.optim.Adam)),
     "dropout": Path("dropout of 16 bits", "dcgan-lite", replace(layers.Dropout, "dropped", torchs_dropout)),
     "toeplitz": Path(
         "a 28x28 kernel as products", "dcgan-k2", replace(dcgan_k2.WideConv, "forward", layers.SameConv.forward)
