@@ -365,6 +365,10 @@ images, whose halves are 0.32 apart, and the score in training (2,000 samples) t
 Networks are narrower than their papers', as the commands say; `dcgan-lite`'s are of 28
 pixels here, the others of 32. `acgan` and `dragan` stand here at their papers' widths and rates, too: with a ninth and
 a third as many images, and smaller steps, they have begun to draw strokes after ten minutes.
+Beside widths, these rows leave out of `stylegan` the mixing of styles, which costs a short run variety, of both
+StyleGANs six of eight mapping layers, and of `stylegan2` path lengths (as 2006.06676 does at 32 pixels; on the faces
+they are there). `transgan` has another loss and no augmentation: with its paper's loss it had 66 where this one had 30,
+after 17,000 images.
 
 The order is not the papers': theirs is of the last gain after millions of images, of photographs, this one of ten
 minutes. After the same 50,000 images most of it is what they would suggest: self-attention, projection and a deep
