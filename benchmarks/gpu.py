@@ -24,12 +24,11 @@ import torch
 
 import costs
 import quality
-import results
 from results import zerosum
 from sections import FOLDER, kept, said, write_section
 from speed import table
 from time_to_quality import KEPT as ON_CPU
-from time_to_quality import cell
+from time_to_quality import cell, judged
 from zerosum.bench import speed
 from zerosum.engine.capture import MET
 from zerosum.engine.engine import Precision
@@ -107,8 +106,7 @@ def seeds() -> list[dict[str, Any]]:
             run = Path(folder) / str(seed)
             told = ("--data", "mnist", "--seed", str(seed), "--steps", str(steps[seed]), "--device", "cuda", "-q")
             zerosum(THREADS, "train", "quick", *told, "--out", str(run))
-            judged = json.loads(zerosum(THREADS, "eval", str(run), "-n", "10000", "--json", "--metric", "fid"))
-            found = quality.kept(judged, results.events(run))
+            found = judged(run, THREADS)
             return {"seed": seed, "images": found["images"], "fid": found["figures"]["fid"]}
 
         with ThreadPoolExecutor(len(steps)) as pool:

@@ -26,12 +26,6 @@ ORDER = (
 )
 
 
-MACHINES = (
-    'Each section names its machine, and its numbers are of that one alone. "AMD EPYC with AVX-512", without a family '
-    'and a model, is 1.7 to 1.8 times as fast as "AMD EPYC (family 25, model 17) with AVX-512".\n'
-)
-
-
 def kept(name: str, here: dict[str, Any], rows: str) -> dict[str, Any]:
     """What NAME.json holds, by the same machine and torch as `here`; of another one it is dropped, and no row is there.
 
@@ -58,7 +52,23 @@ def write_section(name: str, about: dict[str, Any], lines: list[str]) -> None:
     (FOLDER / f"{name}.json").write_text(json.dumps(about, indent=1) + "\n")
     (FOLDER / f"{name}.md").write_text("\n".join(lines) + "\n")
     parts = [path.read_text() for name in ORDER if (path := FOLDER / f"{name}.md").exists()]
-    FOLDER.with_suffix(".md").write_text("\n".join(["# Benchmarks\n", MACHINES, contents(parts), *parts]))
+    FOLDER.with_suffix(".md").write_text("\n".join(["# Benchmarks\n", machines(), contents(parts), *parts]))
+
+
+def machines() -> str:
+    """Which machines the numbers are of, and how many times as fast the one is as the other, by both races."""
+    here, other = (json.loads((FOLDER / f"{name}.json").read_text()) for name in ("speed", "speed-other"))
+    times = [
+        statistics.median(race["results"]["zerosum"]["rates"])
+        / statistics.median(here["races"][name]["results"]["zerosum"]["rates"])
+        for name, race in other["races"].items()
+        if name in here["races"]
+    ]
+    said_so = f', which is {min(times):.1f} to {max(times):.1f} times as fast as "{here["machine"]}"' if times else ""
+    return (
+        "Each section names its machine, and its numbers are of that one alone. There were others before the first "
+        f'table\'s: "{other["machine"]}"{said_so}.\n'
+    )
 
 
 def contents(parts: list[str]) -> str:

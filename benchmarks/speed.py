@@ -48,23 +48,27 @@ NAME = "speed-avx2" if held() else "speed"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipes", nargs="*", help=", ".join(LOOPS))
-    for alone in ("--chores", "--operators", "--table"):
-        parser.add_argument(alone, action="store_true")
+    for part in ("--chores", "--operators", "--table"):
+        parser.add_argument(part, action="store_true")
     parser.add_argument("--threads", type=int, default=cores())
     told = parser.parse_args()
     if unknown := sorted(set(told.recipes) - set(LOOPS)):
         parser.error(f"no plain loop of {', '.join(unknown)}")
+    if told.table:
+        about = json.loads((FOLDER / f"{NAME}.json").read_text())
+        write_section(NAME, about, section(about))
+        return
     about = kept(NAME, {"machine": machine(), "torch": torch.__version__, "threads": told.threads}, "races")
-    alone = told.chores or told.operators or told.table
-    missing = [] if alone else [name for name in TARGETS if name not in about["races"]]
+    apart = told.chores or told.operators
+    missing = [] if apart else [name for name in TARGETS if name not in about["races"]]
     for name in told.recipes or missing:
         print(name, flush=True)
         found = speed.run_race(name, rounds=ROUNDS, seconds=SECONDS, threads=told.threads)
         about["races"][name] = found.to_dict()
         write_section(NAME, about, section(about))
-    if told.operators or not (alone or "operators" in about or held()):
+    if told.operators or not (apart or "operators" in about or held()):
         about["operators"] = speed.operators("dcgan-lite", told.threads)
-    if told.chores or not (alone or "chores" in about or held()):
+    if told.chores or not (apart or "chores" in about or held()):
         about["chores"] = all_chores(told.threads)
     write_section(NAME, about, section(about))
 

@@ -112,7 +112,7 @@ def measure_speeds() -> None:
     found = {name: statistics.median(races["races"][name]["results"]["zerosum"]["rates"]) for name in PEERS}
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
-        zerosum(THREADS, "train", "quick", "--data", "mnist", "--minutes", "2", "--out", str(run), "-q")
+        train_two_minutes(run)
         end = results.events(run)[-1]
     found["quick"] = end["images"] / end["seconds"]
     about = {"machine": machine(), "races": races["machine"], "threads": THREADS}
@@ -138,9 +138,8 @@ def measure_here() -> None:
     """Two minutes by the clock of `quick` as a user starts it, and their distance."""
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
-        zerosum(THREADS, "train", "quick", "--data", "mnist", "--minutes", "2", "--out", str(run), "-q")
-        told = json.loads(zerosum(THREADS, "eval", str(run), "-n", str(SAMPLES), "--json", "--metric", "fid"))
-        found = {"machine": machine(), "threads": THREADS, **quality.kept(told, results.events(run))}
+        train_two_minutes(run)
+        found = {"machine": machine(), "threads": THREADS, **judged(run, THREADS)}
     HERE.write_text(json.dumps(found, indent=1) + "\n")
 
 
@@ -153,9 +152,19 @@ def measure(row: Row, threads: int) -> dict[str, Any]:
     begin_or_finish(run, threads, row.recipe, *told)
     if (left := steps - results.events(run)[-1]["step"]) > 0:
         zerosum(threads, "resume", str(run), "--steps", f"+{left}", "-q")
-    judged = json.loads(zerosum(threads, "eval", str(run), "-n", str(SAMPLES), "--json", "--metric", "fid"))
     about = {"name": row.run, "recipe": row.recipe, "minutes": row.minutes, "machine": speeds["machine"]}
-    return {**about, "steps": steps, **quality.kept(judged, results.events(run))}
+    return {**about, "steps": steps, **judged(run, threads)}
+
+
+def judged(run: Path, threads: int) -> dict[str, Any]:
+    """What a line keeps of a run and its Frechet distance."""
+    told = json.loads(zerosum(threads, "eval", str(run), "-n", str(SAMPLES), "--json", "--metric", "fid"))
+    return quality.kept(told, results.events(run))
+
+
+def train_two_minutes(run: Path) -> None:
+    """`quick` as a user starts it."""
+    zerosum(THREADS, "train", "quick", "--data", "mnist", "--minutes", "2", "--out", str(run), "-q")
 
 
 def write() -> None:

@@ -267,14 +267,16 @@ def one(generator: Generator, make: Make, data: bytes, label: int | None, seed: 
     """The translation of an image file: of its own size, where the network takes any, else of the run's."""
     source = generator.domain.source
     assert source is not None
-    granularity, whole = getattr(generator.network, "granularity", None), transforms.whole(data)[1]
+    granularity = getattr(generator.network, "granularity", None)
     least = getattr(generator.network, "smallest", SMALLEST)
-    if min(whole.shape[:2]) < least:
-        raise transforms.ImageError(f"{whole.shape[1]}x{whole.shape[0]} pixels are too small: at least {least} a side")
+    width, height = transforms.sides(data)
+    if min(width, height) < least:
+        raise transforms.ImageError(f"{width}x{height} pixels are too small: at least {least} a side")
     if granularity is None:
         given = transforms.decode(data, source[1], source[0])
     else:
-        given = transforms.fit(whole[None], len(whole), source[0])[0]
+        given = transforms.whole(data)[1]
+        given = transforms.fit(given[None], len(given), source[0])[0]
     value_range, device = generator.domain.value_range, generator.device
     x = to_range(given[None], value_range).to(device, dtype_of(generator.network))
     y = None if label is None else as_tensor(np.array([label]), device)

@@ -80,7 +80,7 @@ def operations(recipe: str) -> float | None:
     training = assemble(told, data, Engine("cpu"), Plan.of(told, len(data.train)))
     networks = training.game.networks.values()
     if any(isinstance(module, WideConv) for network in networks for module in network.modules()):
-        return None  # its product has other sums than the convolution that it stands for
+        return None  # it is played as a product, whose sums are others than those counted here
     with as_torch_does(), FlopCounterMode(display=False) as counter:
         for _ in range(training.game.period):
             training.take_step(observe=False)

@@ -148,14 +148,14 @@ def decode_halves(data: bytes, size: int, channels: int) -> tuple[npt.NDArray[np
 
 def require_one_shape(a: bytes, b: bytes) -> None:
     """`UnequalError` where one of two images is not the other enlarged: their middles would not belong together."""
-    one, other = (_sides(data) for data in (a, b))
+    one, other = (sides(data) for data in (a, b))
     scale = max(one) / max(other)
     if any(abs(mine - scale * theirs) > max(1, scale) for mine, theirs in zip(one, other, strict=True)):
         shapes = " and ".join("x".join(map(str, sides)) for sides in (one, other))
         raise UnequalError(f"{shapes} pixels are no two halves of one shape")
 
 
-def _sides(data: bytes) -> tuple[int, int]:
+def sides(data: bytes) -> tuple[int, int]:
     """Width and height as they are seen."""
     return _as_seen(_opened(data))
 

@@ -40,7 +40,6 @@ class Bests:
 
     def score(self, score: Score) -> None:
         """Score the generator as it is now."""
-        self.forget_others()
         recipe, found = self.training.recipe, score(self.training.generator)
         self.judge(found["name"], found["value"], found["levels"], decides=recipe.best != "g-loss")
         for name in recipe.best_of:
