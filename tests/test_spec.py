@@ -76,6 +76,7 @@ def test_every_key_that_a_recipe_names_can_be_set_to_its_own_value() -> None:
         ({"z_dim": 0}, "expected at least 1"),
         ({"loss": "hing"}, "'hinge'"),
         ({"size": "17"}, "size 17 is not one that dcgan-lite can make: 28"),
+        ({"augment": "difaug"}, "no augmentation 'difaug'; did you mean diffaug?"),
         ({"target_real": "2"}, "less than or equal to 1"),
         ({"epochs": "-3"}, "greater than 0"),
     ],

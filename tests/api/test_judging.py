@@ -189,6 +189,7 @@ def test_images_that_do_not_fit_are_refused_in_one_line(
     ("arguments", "message"),
     [
         (["--metric", "fidd"], "no metric 'fidd'; did you mean fid"),
+        (["--metric", "pixel-acuracy"], "did you mean pixel-accuracy"),  # a translator's
         (["--network", "digit-net"], "did you mean digits-net"),
         (["--seeds", "3"], "which no seed changes"),
         (["--checkpoint", "best"], "no checkpoint best"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -43,6 +44,8 @@ def test_pairs_are_judged_beside_their_partners_and_domains_there_and_back(runs:
     told = zerosum.evaluate(runs["cyclegan"].path, n=40, metrics=("domains",))
     assert [figure.name for figure in told.figures] == ["domain-accuracy"]
     assert 0 <= told["domain-accuracy"] <= 1
+    with pytest.raises(UserError, match=r"CamVid's colours, which \d+.\d% of real pixels have: leave labels out"):
+        translations.label_figures(*[np.full((2, 8, 8, 3), 255, np.uint8)] * 2)
     with pytest.raises(UserError, match="no metric 'kid' of a translation"):
         zerosum.evaluate(runs["cyclegan"].path, metrics=("kid",))
     Path("some").mkdir()

@@ -84,6 +84,15 @@ def test_then_the_fine_part_learns_against_a_judge_and_the_coarse_one_is_frozen(
     assert networks["G"].fine.grad is not None
 
 
+def test_scores_are_of_the_part_that_learns_and_compared_within_it_alone() -> None:
+    networks: dict[str, nn.Module] = {"G": Parts(), "D": Judge()}
+    game = Posed(networks, PosedRules(adversarial=0.0))
+    coarse = game.making
+    game.retell(PosedRules(part=2))
+    assert game.making is not None
+    assert game.making != coarse
+
+
 def test_a_generator_without_parts_is_refused() -> None:
     with pytest.raises(UserError, match="no two parts: game posed wants"):
         Posed({"G": Judge(), "D": Judge()}, PosedRules())

@@ -94,8 +94,9 @@ class Question:
         if self.pairs is not None:
             require_png(self.pairs)
         # An unknown name is refused before anything is read; those of translations only where nothing is translated.
-        if any(translations.group_of(name) is None for name in self.metrics or ()):
-            chosen(self.metrics)
+        for name in self.metrics or ():
+            if translations.group_of(name) is None:
+                chosen((name,), translations.NAMES)
 
 
 def evaluate(

@@ -18,7 +18,7 @@ from zerosum.metrics.domains import domain_accuracy
 from zerosum.metrics.features import Extractor, Progress, extractor_for, own
 from zerosum.metrics.figures import Figure
 from zerosum.metrics.frechet import Moments, frechet_distance
-from zerosum.metrics.labels import agreement, near, palette_of
+from zerosum.metrics.labels import LABELLED, agreement, near, palette_of
 from zerosum.metrics.pairs import l1, pair_figures
 from zerosum.metrics.perceptual import perceptual
 from zerosum.metrics.swd import SlicedWasserstein
@@ -30,6 +30,7 @@ BY_NETWORK = ("perceptual", "fid")  # they ask a feature network, which may have
 GROUPS = (*PAIRED, "perceptual", "cycle", "domains", "swd", "fid", "labels")
 USUAL = (*PAIRED, "cycle", "swd")  # labels asks for a palette, domains trains a classifier
 MEMBERS = {"domain-accuracy": "domains", **dict.fromkeys(("pixel-accuracy", "class-accuracy", "iou"), "labels")}
+NAMES = (*GROUPS, *MEMBERS)
 
 
 def data_of(generator: Generator, against: str | None) -> Dataset:
@@ -66,7 +67,7 @@ def chosen(metrics: tuple[str, ...] | None) -> tuple[str, ...]:
     for name in metrics or ():
         group = group_of(name)
         if group is None:
-            raise UserError(f"no metric {name!r} of a translation; {nearest(name, {*GROUPS, *MEMBERS})}")
+            raise UserError(f"no metric {name!r} of a translation; {nearest(name, NAMES)}")
         groups.append(group)
     return tuple(dict.fromkeys(groups)) or USUAL
 
@@ -168,12 +169,15 @@ def by_classifier(dataset: Dataset, task: Task, made: Bytes) -> Figure:
 
 
 def label_figures(made: Bytes, target: Bytes) -> list[Figure]:
-    """How well maps of CamVid's colours agree; `UserError` for grey ones."""
+    """How well maps of CamVid's colours agree; `UserError` for grey ones, and for images that are no such maps."""
     if made.shape[3] != 3:
         raise UserError("labels are told by their colours, and these images are grey: leave labels out")
     palette = palette_of(target)
+    share = near(target, palette)
+    if share < LABELLED:
+        raise UserError(f"labels are told by CamVid's colours, which {share:.1%} of real pixels have: leave labels out")
     found = agreement(made, target, palette)
-    note = f"nearest of CamVid's {len(palette)} colours, which {near(target, palette):.1%} of real pixels are near"
+    note = f"nearest of CamVid's {len(palette)} colours, which {share:.1%} of real pixels are near"
     return [
         Figure(name="pixel-accuracy", value=found.pixels, better="higher", note=note),
         Figure(

@@ -33,6 +33,10 @@ class Posed(Paired):
         super().retell(rules)
         cast(Any, self.networks["G"]).play(rules.part)
 
+    @property
+    def making(self) -> int | str | None:
+        return self.rules.part
+
     def distances(self, given: Tensor, real: Tensor, fake: Tensor) -> Terms:
         """G's terms of how far its images are from the partners, more so on the body (Eq. 3)."""
         terms = super().distances(given, real, fake)

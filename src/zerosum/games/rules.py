@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
+from zerosum.errors import nearest
 from zerosum.spec import STRICT, NonNegative, Positive, Probability, Rules
 
 Loss = Literal["saturating", "non-saturating", "least-squares", "hinge", "wasserstein", "relativistic"]
@@ -38,9 +39,13 @@ POLICIES: dict[str, tuple[OperationName, ...]] = {  # names for several operatio
 
 
 def _in_full(policy: object) -> object:
-    """A policy with its names for several operations replaced by these."""
+    """A policy with its names for several operations replaced by these; `ValueError` for a name of nothing."""
     if not isinstance(policy, (list, tuple)):
         return policy
+    names = {*POLICIES, *get_args(OperationName)}
+    for told in policy:
+        if told not in names:
+            raise ValueError(f"no augmentation {told!r}; {nearest(str(told), names)}")
     return tuple(name for told in policy for name in POLICIES.get(told, (told,)))
 
 

@@ -6,7 +6,7 @@ is told, so that a table never has a number that means nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Literal
@@ -181,8 +181,11 @@ FIGURES: Mapping[str, tuple[Make, tuple[str, ...]]] = {
 WITHOUT_NETWORK = ("swd", "modes")
 
 
-def chosen(names: tuple[str, ...] | None) -> tuple[str, ...]:
-    """The groups of figures that were asked for, by the name of the group or of a figure; all where none was."""
+def chosen(names: tuple[str, ...] | None, others: Iterable[str] = ()) -> tuple[str, ...]:
+    """The groups of figures that were asked for, by the name of the group or of a figure; all where none was.
+
+    others: names beside these that an unknown one may have meant. `UserError` for an unknown one.
+    """
     if not names:
         return tuple(FIGURES)
     members = {figure: group for group, (_, figures) in FIGURES.items() for figure in figures}
@@ -190,7 +193,7 @@ def chosen(names: tuple[str, ...] | None) -> tuple[str, ...]:
     for name in names:
         group = name if name in FIGURES else members.get(name)
         if group is None:
-            raise UserError(f"no metric {name!r}; {nearest(name, {*FIGURES, *members})}")
+            raise UserError(f"no metric {name!r}; {nearest(name, {*FIGURES, *members, *others})}")
         groups.append(group)
     return tuple(dict.fromkeys(groups))
 
