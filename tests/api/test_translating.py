@@ -39,7 +39,7 @@ def test_images_of_any_size_become_pngs_of_their_names(runs: dict[str, zerosum.R
     assert Image.open(tmp_path / "out" / "a.png").size == (40, 30)
     assert Image.open(tmp_path / "out" / "deep" / "b.png").size == (33, 64)
     fixed = zerosum.translate(runs["pix2pix"].path, [images / "a.jpg"], out=tmp_path / "fixed")
-    assert fixed.made == 1
+    assert (fixed.made, fixed.fitted, done.fitted) == (1, 1, 0)
     assert Image.open(tmp_path / "fixed" / "a.png").size == (32, 32)
     fine = zerosum.translate(runs["pix2pixhd"].path, [images / "a.jpg"], out=tmp_path / "fine")
     assert Image.open(fine.out / "a.png").size == (40, 30)

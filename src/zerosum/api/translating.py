@@ -43,11 +43,15 @@ DAMAGED = "damaged"  # in the place of such a digest
 
 @dataclass
 class Translated:
-    """A folder of translations: how many were made now, how many were there, and what was left out."""
+    """A folder of translations: how many were made now, how many were there, and what was left out.
+
+    fitted: of those made, how many were cropped and resized before, as the network makes one size.
+    """
 
     out: Path
     made: int = 0
     kept: int = 0
+    fitted: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     _names: dict[Path, str] = field(default_factory=dict)  # the image that became each file
 
@@ -129,7 +133,7 @@ def _led(
     if (reads := layout_of(generator)) is not None:
         laid_out(generator, reads, images, seed, done)
     else:
-        one_by_one(lambda data: one(generator, make, data, label, seed), images, done)
+        one_by_one(lambda data: one(generator, make, data, label, seed, done), images, done)
     return done
 
 
@@ -263,7 +267,7 @@ def files(images: Sequence[PathLike]) -> Iterator[File | Skipped]:
             yield from archive.read_files(path)
 
 
-def one(generator: Generator, make: Make, data: bytes, label: int | None, seed: int) -> Image.Image:
+def one(generator: Generator, make: Make, data: bytes, label: int | None, seed: int, done: Translated) -> Image.Image:
     """The translation of an image file: of its own size, where the network takes any, else of the run's."""
     source = generator.domain.source
     assert source is not None
@@ -274,6 +278,7 @@ def one(generator: Generator, make: Make, data: bytes, label: int | None, seed: 
         raise transforms.ImageError(f"{width}x{height} pixels are too small: at least {least} a side")
     if granularity is None:
         given = transforms.decode(data, source[1], source[0])
+        done.fitted += (width, height) != (source[1], source[1])
     else:
         given = transforms.whole(data)[1]
         given = transforms.fit(given[None], len(given), source[0])[0]

@@ -50,9 +50,10 @@ def translate(
 
 def said(done: Translated, what: str) -> None:
     """One line on what was made and what was there, and one on each of the first that were left out."""
+    fitted = f", {done.fitted:,} of them cropped and resized to the run's size" if done.fitted else ""
     kept = f", {done.kept:,} were there" if done.kept else ""
     left = f"; {len(done.skipped):,} left out:" if done.skipped else ""
-    tell(f"{done.made:,} images {what} into {done.out}{kept}{left}")
+    tell(f"{done.made:,} images {what} into {done.out}{fitted}{kept}{left}")
     for one in done.skipped[:NAMED]:
         tell(f"  {one.name}: {one.reason}")
     if len(done.skipped) > NAMED:
