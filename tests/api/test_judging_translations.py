@@ -46,6 +46,10 @@ def test_pairs_are_judged_beside_their_partners_and_domains_there_and_back(runs:
     assert 0 <= told["domain-accuracy"] <= 1
     with pytest.raises(UserError, match=r"CamVid's colours, which \d+.\d% of real pixels have: leave labels out"):
         translations.label_figures(*[np.full((2, 8, 8, 3), 255, np.uint8)] * 2)
+    with pytest.raises(UserError, match=r"l1 can't be made of .*, or no partners to be told beside"):
+        zerosum.evaluate(runs["cyclegan"].path, n=40, metrics=("l1",))
+    with pytest.raises(UserError, match=r"cycle can't be made of .*, or no domains to lead into and back"):
+        zerosum.evaluate(runs["pix2pix"].path, n=40, metrics=("cycle",))
     with pytest.raises(UserError, match="no metric 'kid' of a translation"):
         zerosum.evaluate(runs["cyclegan"].path, metrics=("kid",))
     Path("some").mkdir()

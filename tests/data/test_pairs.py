@@ -191,6 +191,9 @@ def test_domains_are_refused_where_there_is_one_or_an_empty_one(tmp_path: Path) 
     (root / "green").mkdir()
     with pytest.raises(UserError, match=r"domain 'green' of .* has no image"):
         open_dataset(f"domains:{root}")
+    sets = {f"{name}/{k}.png": png(plain(k)) for name in ("trainA", "trainB", "testA", "testB") for k in range(5)}
+    with pytest.raises(UserError, match="has trainA and trainB, two sets of images: name it unpaired:PATH"):
+        open_dataset(f"domains:{write(tmp_path / 'sets', sets)}")
 
 
 def test_ages_that_begin_file_names_are_the_papers_six_groups(tmp_path: Path) -> None:

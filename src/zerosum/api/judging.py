@@ -134,19 +134,9 @@ def evaluate(
     if seeds > 1 and not judged.drawn:
         raise UserError(f"{what} are images, which no seed changes: leave --seeds out")
     translates = isinstance(judged, Drawn) and judged.generator.domain.source is not None
-    made = _with_figures((_judge_translation if translates else _judge)(judged, what, against, asked), asked)
+    made = (_judge_translation if translates else _judge)(judged, what, against, asked)
     if (Path(what) / "run.json").exists():
         _store(Path(what), made)
-    return made
-
-
-def _with_figures(made: Judgement, question: Question) -> Judgement:
-    """The judgement; `UserError` where none of the figures that were asked for can be made."""
-    if not made.figures:
-        raise UserError(
-            f"{' and '.join(question.metrics or ())} can't be made of {made.protocol.against}: it has too few "
-            "held-out images, or its network knows no classes"
-        )
     return made
 
 
@@ -164,7 +154,8 @@ def _judge_translation(judged: Subject, what: PathLike, against: str | None, que
         translations.judge_translation(judged.generator, dataset, question.n, seed, wanted, net)
         for seed in question.seeds
     ]
-    return _concluded(judged, what, question, dataset, rounds, _about("held-out", rounds[0][1], net))
+    lacks = "no partners to be told beside" if dataset.classes is not None else "no domains to lead into and back"
+    return _concluded(judged, what, question, dataset, rounds, _about("held-out", rounds[0][1], net), lacks)
 
 
 def _about(split: str, real: int, network: Extractor | None) -> dict[str, Any]:
@@ -202,7 +193,8 @@ def _judge(judged: Subject, what: PathLike, against: str | None, question: Quest
         count, network = question.n, reference.extractor
     rounds = [make(count, seed) for seed in question.seeds]
     split, real = ("modes", 0) if reference is None else (reference.split, len(reference.images))
-    return _concluded(judged, what, question, dataset, rounds, _about(split, real, network))
+    lacks = "a network that knows no classes"
+    return _concluded(judged, what, question, dataset, rounds, _about(split, real, network), lacks)
 
 
 def _concluded(
@@ -212,8 +204,15 @@ def _concluded(
     dataset: Dataset,
     rounds: Sequence[tuple[list[Figure], int]],
     about: dict[str, Any],
+    lacks: str,
 ) -> Judgement:
-    """The figures of all seeds together; about: what the protocol says of the real images and of the network."""
+    """The figures of all seeds together; about: what the protocol says of the real images and of the network.
+
+    `UserError` where none of the figures that were asked for can be made; lacks: what may be missing beside images.
+    """
+    if not any(found for found, _ in rounds):
+        asked = " and ".join(question.metrics or ())
+        raise UserError(f"{asked} can't be made of {dataset.name}: it has too few held-out images, or {lacks}")
     protocol = Protocol(
         what=str(what),
         checkpoint=judged.checkpoint,

@@ -10,7 +10,7 @@ from zerosum.errors import UserError
 
 
 def open_domains(request: Request) -> Dataset:
-    """The domains as classes; `UserError` for fewer than two, and for one without an image."""
+    """The domains as classes; `UserError` for fewer than two, for an empty one, and for sets named otherwise."""
     found = open_images(path_of(request), request.source, request.size, request.sizes, request.channels)
     if found.empty_classes:
         raise UserError(
@@ -18,6 +18,8 @@ def open_domains(request: Request) -> Dataset:
         )
     if found.classes is None:
         raise UserError(f"{request.source} has one domain; expected a subfolder of images for each of at least two")
+    if {"trainA", "trainB"} <= set(found.classes):
+        raise UserError(f"{request.source} has trainA and trainB, two sets of images: name it unpaired:PATH")
     return found
 
 
