@@ -69,6 +69,34 @@ def test_both_players_descend_what_q_gets_wrong(settings: dict[str, Any]) -> Non
     assert float(terms["G/info"]) == pytest.approx(wrong(guesses[-1], noises[-1]), rel=1e-5)
 
 
+@pytest.mark.parametrize("order", [{}, {"n_critic": 2}, {"first": "G", "g_turns": 2}])
+def test_with_shared_fakes_too_q_is_asked_for_the_codes_of_the_images_that_it_sees(order: dict[str, Any]) -> None:
+    """G shows z itself, and Q reads it: nothing is missed, unless it is compared with the codes of other images."""
+    run, terms = training(**order, fakes="same", batch=64), {}
+    D, G = run.game.networks["D"], run.game.networks["G"]
+
+    def show(z: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
+        alive = 0 * sum(weight.sum() for weight in G.parameters())
+        return F.pad(z, (0, 28 * 28 - G.z_dim)).view(-1, 1, 28, 28) + alive
+
+    def read(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        alive = 0 * sum(weight.sum() for weight in D.parameters())
+        category, continuous = G.codes(x.flatten(1)[:, : G.z_dim])
+        return alive + x.mean(dim=(1, 2, 3)), torch.cat([50.0 * F.one_hot(category, 10), continuous], dim=1)
+
+    G.forward, D.both = show, read
+    run.ledger.record = lambda step, found: terms.update(found)  # type: ignore[method-assign]
+    run.take_step(observe=True)
+    assert float(terms["D/info"]) == pytest.approx(0, abs=1e-6)
+    assert float(terms["G/info"]) == pytest.approx(0, abs=1e-6)
+
+
+def test_g_and_d_with_other_codes_are_refused() -> None:
+    with pytest.raises(UserError, match="G has 12 categories and 2 continuous codes, and D guesses 10 and 2"):
+        training(**{"G.categories": 12})
+    assert training(categories=12, continuous=1).game.networks["D"].guess[-1].out_features == 13
+
+
 def test_the_table_of_the_paper() -> None:
     """Appendix C.1, with batch norm's scale and shift in place of the bias before it."""
     g = 74 * 1024 + 2 * 1024 + 1024 * 6272 + 2 * 6272 + 16 * 128 * 64 + 2 * 64 + 16 * 64 + 1

@@ -129,13 +129,25 @@ def test_points_and_unknown_operations_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "x").exists()
 
 
-def test_a_penalty_between_a_real_and_a_fake_image_is_between_two_of_one_class() -> None:
-    run, labels = training("wgan-gp", classes="optional", n_critic=1), []
+@pytest.mark.parametrize("fakes", ["fresh", "same"])
+def test_a_penalty_between_a_real_and_a_fake_image_is_between_two_of_one_class(fakes: str) -> None:
+    run, labels = training("wgan-gp", classes="optional", n_critic=2, fakes=fakes), []
     run.game.networks["D"].register_forward_pre_hook(lambda D, given: labels.append(given[1]))
     run.take_step(observe=False)
-    real, fake, between, _ = labels  # and that of G's turn
-    assert torch.equal(real, fake)
-    assert torch.equal(real, between)
+    for real, fake, between in (labels[:3], labels[3:6]):  # and then that of G's turn
+        assert torch.equal(real, fake)
+        assert torch.equal(real, between)
+
+
+@pytest.mark.parametrize("first", ["D", "G"])
+def test_a_loss_of_pairs_compares_two_of_one_class_with_shared_fakes_too(first: str) -> None:
+    run, labels = training("quick", fakes="same", first=first, view="two-batches", r1=0.0, r2=0.0), []
+    run.game.networks["D"].register_forward_pre_hook(lambda D, given: labels.append(given[1]))
+    run.take_step(observe=False)
+    pairs = [x.chunk(2) if len(x) == 2 * run.recipe.batch else (x,) for x in labels]
+    flat = [half for pair in pairs for half in pair]
+    assert len(flat) == 4
+    assert all(torch.equal(flat[0], half) for half in flat[1:])
 
 
 def test_dragans_penalty_is_taken_around_real_images(monkeypatch: pytest.MonkeyPatch) -> None:

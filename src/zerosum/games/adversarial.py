@@ -30,16 +30,17 @@ View = Callable[[Critic, "Batch", "Batch"], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class Batch:
-    """Samples and their classes."""
+    """Samples and their classes, and of fakes the z that they were drawn from."""
 
     x: Tensor
     y: Tensor | None
+    z: Tensor | None = None
 
     def head(self, count: int) -> Batch:
-        return Batch(self.x[:count], None if self.y is None else self.y[:count])
+        return Batch(*(None if part is None else part[:count] for part in (self.x, self.y, self.z)))  # type: ignore[arg-type]
 
     def detach(self) -> Batch:
-        return Batch(self.x.detach(), self.y)
+        return Batch(self.x.detach(), self.y, self.z)
 
 
 def see_joined(D: Critic, real: Batch, fake: Batch) -> tuple[Tensor, Tensor]:
@@ -183,6 +184,7 @@ class Table:
         self.batch = batch
         self.d_batch = game.rules.d_batch(batch)
         self.real: Batch | None = None
+        self.beside: Batch | None = None  # real samples that D sees beside the shared fakes, where both are paired
         self.z: tuple[Tensor, Tensor | None] | None = None
         self.fake: Batch | None = None
 
@@ -193,7 +195,14 @@ class Table:
 
     def deal_fakes(self) -> None:
         """Draw the round's shared fakes before any network is frozen, so that G's turn can go on with their graph."""
-        self.fake = self.draw_fakes(self.batch)
+        if self.loss.needs_real or self.mixes:
+            self.real = self.beside = self.draw_real(self.d_batch)
+        self.fake = self.draw_fakes(self.batch, paired=self.mixes)
+
+    @property
+    def mixes(self) -> bool:
+        """Whether a penalty asks D between a real and a fake sample."""
+        return bool(self.rules.gp) and self.rules.gp_at == "between"
 
     @property
     def dealt(self) -> int:
@@ -208,11 +217,11 @@ class Table:
         """Fresh fakes; of the real batch's classes where the loss, or who asks, pairs both: a pair is of one class."""
         real = self.real if (paired or self.loss.needs_real) and count == self.dealt else None
         labels = self.draws.labels(count) if real is None else real.y
-        self.z = self.draws.noise(count), labels
-        return Batch(self.G(*self.z), labels)
+        self.z = z, _ = self.draws.noise(count), labels
+        return Batch(self.G(*self.z), labels, z)
 
     def play_d(self, shares: bool) -> Iterator[Move]:
-        self.real = real = self.draw_real(self.d_batch)
+        self.real = real = self.beside if shares and self.beside is not None else self.draw_real(self.d_batch)
         fake = self.fakes_for_d(shares, len(real.x))
         self.game.d_turns += 1
         if self.rules.view == "two-steps":
@@ -256,8 +265,7 @@ class Table:
         if shares and self.fake is not None:
             return self.fake.head(count).detach()
         with evaluated(self.G) if self.rules.fakes_mode == "eval" else nullcontext():
-            between = bool(self.rules.gp) and self.rules.gp_at == "between"
-            return self.draw_fakes(self.d_batch, paired=between).detach()
+            return self.draw_fakes(self.d_batch, paired=self.mixes).detach()
 
     def judge(self, real: Batch, fake: Batch) -> Move:
         """One update of D on the sum of its real part, its fake part and the penalties that are due."""
@@ -323,7 +331,7 @@ class Table:
             if fake.x.requires_grad:
                 return fake
         if self.rules.fakes == "same-z" and shares and self.z is not None and self.d_batch == self.batch:
-            return Batch(self.G(*self.z), self.z[1])
+            return Batch(self.G(*self.z), self.z[1], self.z[0])
         return self.draw_fakes(self.batch)
 
     @torch.no_grad()

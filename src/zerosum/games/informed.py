@@ -31,9 +31,15 @@ class Informed(Adversarial):
         super().retell(rules)
         if rules.view == "two-steps":
             raise UserError("codes are guessed in one update of D: view cannot be two-steps")
-        G, D = cast(Any, self.networks["G"]), self.networks["D"]
+        G, D = (cast(Any, self.networks[name]) for name in ("G", "D"))
         if not hasattr(G, "codes") or not hasattr(D, "both"):
             raise UserError("game informed wants networks with codes, such as infogan-generator and its discriminator")
+        theirs, ours = ((network.categories, network.continuous) for network in (D, G))
+        if theirs != ours:
+            raise UserError(
+                f"G has {ours[0]} categories and {ours[1]} continuous codes, and D guesses {theirs[0]} and {theirs[1]}"
+                ": set categories and continuous, which reach both"
+            )
 
     def table(self, batch: int, draws: Draws, observe: bool) -> Table:
         return InformedTable(self, batch, draws, observe)
@@ -54,10 +60,9 @@ class InformedTable(Table):
         self.guesses.append(both[1])
         return both[0]
 
-    def missed(self, guess: Tensor) -> Tensor:
-        """What Q gets wrong of the codes of the last z, as a scalar."""
-        assert self.z is not None
-        category, continuous = cast(Any, self.G).codes(self.z[0][: len(guess)])
+    def missed(self, guess: Tensor, z: Tensor | None) -> Tensor:
+        """What Q gets wrong of z's codes, as a scalar."""
+        category, continuous = cast(Any, self.G).codes(z)
         count = guess.shape[1] - continuous.shape[1]
         rules = self.rules
         cross = F.cross_entropy(guess[:, :count], category)
@@ -65,10 +70,14 @@ class InformedTable(Table):
         missed: Tensor = rules.category_weight * cross + rules.continuous_weight * error
         return missed
 
+    def see(self, side: Batch, count: int) -> Tensor:
+        self.seen_z = side.z
+        return super().see(side, count)
+
     def see_both(self, real: Batch, fake: Batch, view: str) -> tuple[Tensor, Tensor]:
         self.guesses = []
         logits = super().see_both(real, fake, view)
-        self.term = self.missed(torch.cat(self.guesses)[len(real.x) :])  # real images have no codes
+        self.term = self.missed(torch.cat(self.guesses)[len(real.x) :], fake.z)  # real images have no codes
         return logits
 
     def judge(self, real: Batch, fake: Batch) -> Move:
@@ -77,4 +86,4 @@ class InformedTable(Table):
 
     def play_g(self, shares: bool) -> Iterator[Move]:
         for move in super().play_g(shares):
-            yield Move(terms={**move.terms, "G/info": self.missed(self.guesses[-1])}, seen=move.seen)
+            yield Move(terms={**move.terms, "G/info": self.missed(self.guesses[-1], self.seen_z)}, seen=move.seen)

@@ -65,6 +65,7 @@ class InfoganDiscriminator(nn.Module):
         require_images(domain, "infogan-discriminator", SIZES)
         if categories < 2:
             raise UserError(f"categories is {categories}; expected at least 2")
+        self.categories, self.continuous = categories, continuous
         grid, units = domain.size >> HALVINGS, 16 * width
         self.layers = nn.Sequential(
             *(Conv2d(domain.channels, width, 4, 2, 1), nn.LeakyReLU(0.1)),
