@@ -137,6 +137,15 @@ def test_folder_tar_and_zip_are_the_same_data(tmp_path: Path) -> None:
     assert len(prints) == 1
 
 
+def test_what_lies_in_test_is_held_out_and_in_val_left_out(tmp_path: Path) -> None:
+    parts = dict.fromkeys(range(1, 7), "train") | dict.fromkeys(range(7, 10), "test") | dict.fromkeys((10, 11), "val")
+    files = {f"all/{part}/{k}.png": grey(k) for k, part in parts.items()}
+    files |= {f"all/{part}/{k}.txt": f"grey {k}" for k, part in parts.items()}
+    data = open_dataset(f"captions:{write(tmp_path / 'set', files)}")
+    levels = [sorted(int(image[0, 0, 0]) for image in split.samples) for split in (data.train, data.held_out)]
+    assert levels == [[*range(1, 7)], [7, 8, 9]]
+
+
 def test_another_caption_is_other_data_and_ten_of_an_image_are_used(tmp_path: Path) -> None:
     files = {f"{k}.png": grey(k) for k in range(6)} | {f"{k}.txt": f"tone {k}" for k in range(6)}
     folder = write(tmp_path / "set", files)

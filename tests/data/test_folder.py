@@ -129,7 +129,7 @@ def test_folders_train_and_test_hold_the_classes_and_what_is_held_out(tmp_path: 
         [0, 0, 1],
         [0, 1],
     ]
-    assert reasons(data) == {"val/dogs/d.png": "outside the folders train and test, or their class folders"}
+    assert reasons(data) == {"val/dogs/d.png": "outside the folders train and test (or val), or their class folders"}
     assert {pixels.tobytes() for pixels in data.held_out.samples} == {
         np.asarray(Image.open(io.BytesIO(files[f"{name}.png"]))).tobytes() for name in names[3:5]
     }
@@ -139,7 +139,7 @@ def test_folders_train_and_test_hold_the_classes_and_what_is_held_out(tmp_path: 
     other = open_dataset(str(write(tmp_path / "z", plain | {"more/7.png": picture(7)})))
     assert other.classes == ("more", "train", "val")
     del files["train/dogs/a.png"]
-    with pytest.raises(UserError, match="class dogs has images in test and none in train"):
+    with pytest.raises(UserError, match="class dogs has images held out and none in train"):
         open_dataset(str(write(tmp_path / "w", files)))
 
 

@@ -206,6 +206,11 @@ def test_ages_that_begin_file_names_are_the_papers_six_groups(tmp_path: Path) ->
     assert found.kept == list(range(12))
     with pytest.raises(UserError, match="fall into 1 of the groups 0-18") as refusal:
         arrange_ages(["3_0_0_1.jpg", "17_0_1.jpg", "face.jpg"], [b"a", b"b", b"c"])
+    parts = [f"f/{part}/{age}_0.jpg" for part in ("train", "test") for age in (3, 25)] + ["f/val/3_0.jpg"]
+    found = arrange_ages(parts, [bytes([k]) for k in range(5)])
+    assert (found.kept, found.held.tolist()) == ([0, 1, 2, 3], [False, False, True, True])
+    with pytest.raises(UserError, match="class 40-49 has images held out and none in train"):
+        arrange_ages([*parts, "f/test/44_0.jpg"], [bytes([k]) for k in range(6)])
     assert "\n" not in str(refusal.value)
 
 

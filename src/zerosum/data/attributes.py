@@ -15,8 +15,7 @@ import numpy as np
 
 from zerosum.data import archive
 from zerosum.data.archive import File
-from zerosum.data.dataset import hold_out
-from zerosum.data.forms import Arranged, Form
+from zerosum.data.forms import Arranged, Form, held_of, require_taught, split_of
 from zerosum.errors import UserError
 
 TABLES = TABLE, PARTITION = "list_attr_celeba.txt", "list_eval_partition.txt"
@@ -38,7 +37,9 @@ class Attributes:
         """A domain for each combination that there is; held out by the published split, else by content."""
         own = [PurePosixPath(name).stem for name in names]
         aligned = {row for row, name in enumerate(names) if FACES in name.split("/")}
-        known = [row for row, name in enumerate(own) if name in self.domains and (row in aligned or not aligned)]
+        split = None if self.parts else split_of(names)
+        used = split or range(len(names))
+        known = [row for row in used if own[row] in self.domains and (row in aligned or not aligned)]
         kept = [row for row in known if not self.parts or self.parts.get(own[row], VALIDATION) != VALIDATION]
         classes = tuple(sorted({self.domains[own[row]] for row in kept}))
         if len(classes) < 2:
@@ -49,7 +50,8 @@ class Attributes:
         labels = [classes.index(self.domains[own[row]]) for row in kept]
         held = np.array([self.parts.get(own[row]) == TEST for row in kept])
         if not held.any():
-            held = hold_out([digests[row] for row in kept], labels)
+            held = held_of(split, kept, digests, labels)
+            require_taught(classes, labels, held)
         left_out = "of no one colour of hair, of the validation part, or not in the table"
         return Arranged(kept=kept, held=held, classes=classes, labels=labels, left_out=left_out)
 

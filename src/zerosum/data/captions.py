@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from zerosum.data import archive, transforms
 from zerosum.data.archive import File
-from zerosum.data.dataset import Skipped, hold_out
-from zerosum.data.forms import Arranged, Form
+from zerosum.data.dataset import Skipped
+from zerosum.data.forms import Arranged, Form, held_of, split_of
 from zerosum.errors import UserError, nearest
 
 Rows = npt.NDArray[np.int32]
@@ -149,7 +149,9 @@ def parted(data: bytes) -> tuple[tuple[str, ...], bytes]:
 
 
 def _arrange(names: Sequence[str], digests: Sequence[bytes]) -> Arranged:
-    return Arranged(kept=list(range(len(names))), held=hold_out(digests))
+    split = split_of(names)
+    kept = list(split or range(len(names)))
+    return Arranged(kept=kept, held=held_of(split, kept, digests, None), left_out="of the folder val")
 
 
 CAPTIONS = Form(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from zerosum.data.dataset import Skipped, hold_out
 from zerosum.errors import UserError
 
 Mask = npt.NDArray[np.bool_]
+Labels = Sequence[int] | None
 SPLITS = ("train", "val", "test")
 AGE_GROUPS = {"0-18": 0, "19-29": 19, "30-39": 30, "40-49": 40, "50-59": 50, "60+": 60}  # and their first years
 OLDEST = 116  # years, of UTKFace's people
@@ -91,20 +92,43 @@ def _held_by(parts: Sequence[Sequence[str]]) -> str | None:
     return held_by if {"train", held_by} <= heads <= set(SPLITS) else None
 
 
-def _by_split(names: Sequence[str]) -> Arranged | None:
-    """Of folders train and test, or train and val, with or without classes in them; None where there are others."""
+def split_of(names: Sequence[str]) -> dict[int, bool] | None:
+    """The images in the folders train and test (or val), each with whether it is held out.
+
+    None where images lie elsewhere, so that there are no such folders.
+    """
     parts = without_top(names)
     held_by = _held_by(parts)
     if held_by is None:
         return None
-    used = [row for row, part in enumerate(parts) if part[0] in ("train", held_by)]
+    return {row: part[0] == held_by for row, part in enumerate(parts) if part[0] in ("train", held_by)}
+
+
+def held_of(split: Mapping[int, bool] | None, kept: Sequence[int], digests: Sequence[bytes], labels: Labels) -> Mask:
+    """Which of the rows that are kept are held out: those that the split names, or some by content, of each label."""
+    if split is None:
+        return hold_out([digests[row] for row in kept], labels)
+    return np.array([split[row] for row in kept], bool)
+
+
+def require_taught(classes: Sequence[str], labels: Labels, held: Mask) -> None:
+    """`UserError` for a class that no image to train on has."""
+    taught = {label for label, out in zip(labels or (), held, strict=labels is not None) if not out}
+    if missing := sorted(set(range(len(classes))) - taught):
+        raise UserError(f"class {classes[missing[0]]} has images held out and none in train: expected some in both")
+
+
+def _by_split(names: Sequence[str]) -> Arranged | None:
+    """Of folders train and test, or train and val, with or without classes in them; None where there are others."""
+    split = split_of(names)
+    if split is None:
+        return None
+    parts, used = without_top(names), list(split)
     inside, classes, labels = layout(["/".join(["all", *parts[row][1:]]) for row in used])
     kept = [used[row] for row in inside]
-    held = np.array([parts[row][0] == held_by for row in kept])
-    taught = set(range(len(classes))) if labels is None else {labels[row] for row in np.flatnonzero(~held)}
-    if missing := sorted(set(range(len(classes))) - taught):
-        raise UserError(f"class {classes[missing[0]]} has images in {held_by} and none in train: expected some in both")
-    left_out = f"outside the folders train and {held_by}, or their class folders"
+    held = held_of(split, kept, (), labels)
+    require_taught(classes, labels, held)
+    left_out = "outside the folders train and test (or val), or their class folders"
     return Arranged(kept=kept, held=held, classes=classes, labels=labels, left_out=left_out)
 
 
@@ -282,13 +306,16 @@ def arrange_unpaired(names: Sequence[str], digests: Sequence[bytes]) -> Arranged
 
 
 def arrange_ages(names: Sequence[str], digests: Sequence[bytes]) -> Arranged:
-    """Groups of ages, by what `age_of` reads in each file's name; held out by content.
+    """Groups of ages, by what `age_of` reads in each file's name; held out as single images are.
 
-    Folders count for nothing. `UserError` where the ages fall into fewer than two groups.
+    Other folders count for nothing. `UserError` where the ages fall into fewer than two groups.
     """
-    ages = [age_of(name.rpartition("/")[2]) for name in names]
-    kept = [row for row, age in enumerate(ages) if age is not None]
-    groups = [sum(age >= first for first in AGE_GROUPS.values()) - 1 for age in ages if age is not None]
+    split = split_of(names)
+    ages = {
+        row: age for row in split or range(len(names)) if (age := age_of(names[row].rpartition("/")[2])) is not None
+    }
+    kept = list(ages)
+    groups = [sum(age >= first for first in AGE_GROUPS.values()) - 1 for age in ages.values()]
     found = sorted(set(groups))
     if len(found) < 2:
         raise UserError(
@@ -296,8 +323,9 @@ def arrange_ages(names: Sequence[str], digests: Sequence[bytes]) -> Arranged:
             "expected at least two, of names such as 23_1_0_20170103.jpg or nm1_rm2_1968-5-10_1999.jpg"
         )
     labels = [found.index(group) for group in groups]
-    held = hold_out([digests[row] for row in kept], labels)
+    held = held_of(split, kept, digests, labels)
     classes = tuple(list(AGE_GROUPS)[group] for group in found)
+    require_taught(classes, labels, held)
     return Arranged(kept=kept, held=held, classes=classes, labels=labels, left_out="its name tells no age")
 
 
