@@ -7,7 +7,7 @@
 
 A row is `zerosum train` for its minutes, then `zerosum eval` of its last checkpoint on held-out images; the tasks with
 a known right answer also tell how many images keep their digit, and end in the right domain, by networks that have
-nothing to do with the run. Beside a distance stands that of two halves of the real images, and where it could be an
+nothing to do with the run. Beside a distance stands that of as many images trained on, and where it could be an
 answer, what the input as it is would get. Each row is a line of docs/results/translation.jsonl as soon as it is there,
 with the run's last grid beside it; a killed training is resumed. The tasks are made of MNIST, the anime faces, CamVid
 and the flowers of ZEROSUM_DATA, as folders in runs/tasks.
@@ -374,7 +374,7 @@ def write() -> None:
 
 def beside(line: dict[str, Any], name: str) -> str:
     """What a figure is to be read beside, in brackets."""
-    parts = [(word, line.get(key, {}).get(name)) for word, key in (("halves", "floors"), ("input", "unchanged"))]
+    parts = [(word, line.get(key, {}).get(name)) for word, key in (("real", "floors"), ("input", "unchanged"))]
     said = ", ".join(f"{word} {value:g}" for word, value in parts if value is not None)
     return f" ({said})" if said else ""
 
@@ -391,9 +391,9 @@ def head(commands: str) -> list[str]:
 DIGITS_TOLD = {  # sentences, each for the rows whose commands have the word before it
     "zerosum": "By `python benchmarks/translation.py`; one thread, the last checkpoint. Pictures show input and "
     "output, and the target of pairs; of sets that may not be passed on (CamVid, flowers, faces) outputs alone. "
-    "In brackets, where a row was judged since there are such yardsticks: the same of two halves of the real images, "
-    "and of the input as it is. Distances of few images (80 of each kind of flower, 233 street scenes) are large for "
-    "that alone.",
+    "In brackets, where a row was judged since there are such yardsticks: the same of as many images that were trained "
+    "on (`real`), and of the input as it is. Distances of few images (80 of each kind of flower, 233 street scenes) are "
+    "large for that alone.",
     ":inverted": "`inverted` is MNIST's digits, and other ones inverted, unpaired.",
     ":colours": "`colours` is digits in four colours. `digit kept` and `right domain` are of 1,000 test digits led "
     "into every other domain: the first by digits-net, the second by which domain's own version of the digit is "

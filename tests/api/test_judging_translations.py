@@ -85,13 +85,40 @@ def test_domains_are_judged_by_one_network_of_the_whole_data_and_halves_by_their
     assert there != back  # what is learned of the one is not taken for the other
 
 
-def test_halves_of_real_images_stand_beside_the_distances_to_them(runs: dict[str, zerosum.Run]) -> None:
+def test_as_many_images_of_train_stand_beside_the_distances_to_real_ones(runs: dict[str, zerosum.Run]) -> None:
     judged = zerosum.evaluate(runs["cyclegan"].path, n=40, metrics=("swd", "cycle"))
     floors = {figure.name: figure.floor for figure in judged.figures}
     assert floors["cycle"] is None
     for name in ("swd-A", "swd-B"):
         assert floors[name] is not None
         assert 0 < floors[name] < judged[name]  # after six steps
+    assert judged.protocol.floor == "the real images and as many that were trained on"
+
+
+def test_the_floor_of_a_domain_with_few_held_out_images_is_of_others_too() -> None:
+    """Nine of B are held out, and shown again and again: their distance to themselves would be 0."""
+    from dataclasses import replace
+
+    from zerosum.api.tasks import task_of
+    from zerosum.data import open_dataset
+
+    digits = open_dataset("digits", size=28)
+    few = np.r_[np.flatnonzero(digits.held_out.labels == 0)[:60], np.flatnonzero(digits.held_out.labels == 1)[:9]]
+    splits = {
+        "train": replace(digits.train, samples=digits.train.samples[:], labels=np.minimum(digits.train.labels, 1)),
+        "held_out": replace(
+            digits.held_out, samples=digits.held_out.samples[few], labels=np.minimum(digits.held_out.labels[few], 1)
+        ),
+    }
+    data = replace(digits, classes=("A", "B"), **splits)
+    task = task_of(data, 100)
+    found = {name: (made, real, taught) for name, made, real, taught in translations.parts(data, task, task.target)}
+    assert {name: [len(part) for part in all_] for name, all_ in found.items()} == {"-A": [50] * 3, "-B": [50] * 3}
+    assert len(np.unique(found["-B"][1], axis=0)) == 9
+    assert len(np.unique(found["-B"][2], axis=0)) == 50
+    judged = {figure.name: figure for figure in translations.beside_domains(data, task, task.target, ("swd",), None)}
+    assert (judged["swd-B"].value, judged["swd-A"].value) == (0, 0)
+    assert judged["swd-B"].floor > 0
 
 
 def test_who_was_taught_by_the_encoder_is_judged_by_another(runs: dict[str, zerosum.Run]) -> None:

@@ -192,6 +192,11 @@ def test_data_that_do_not_fit_a_translator_are_refused(capsys: pytest.CaptureFix
         ("srgan --data digits --size 32 --set jitter=1.1", "leave jitter at 1"),
         (f"srgan --data {streets} --size 32", "enlarges 2, 4 or 8 times, which 32 to 32 pixels is not"),
         ("pix2pix", "pix2pix has no data of its own"),
+        (
+            "pix2pix --data upscale:digits --size 32",
+            "learns from pairs of one size, and upscale:digits has 8x8 beside 32",
+        ),
+        ("srgan --data digits --size 32 --set direction=B2A", "leads from A to B alone: leave direction out"),
         ("pg2 --data digits", "learns from pairs, and digits has none: name --data poses:PATH"),
         (f"tp-gan --data {streets} --size 64", "tp-gan needs classes"),
         (f"pg2 --data {streets} --size 32", "given a pose beside the image: name --data poses:PATH"),

@@ -135,6 +135,15 @@ def test_d_is_asked_about_the_same_images_beside_what_others_were_made_of() -> N
     assert not cycle().probes(shown)
 
 
+def test_pairs_that_were_made_of_one_image_say_nothing_of_what_d_looks_at() -> None:
+    """As where a person stands in many poses: beside the next one's image D is told what it was told before."""
+    game = Paired({"G": Times(2.0), "D": Beside(2.0)}, PairedRules())
+    assert not game.probes(Shown(real=image(3.0, 5.0), fake=image(2.0, 4.0), given=image(1.0, 1.0)))
+    some = Shown(real=image(3.0, 5.0, 7.0), fake=image(2.0, 4.0, 4.0), given=image(1.0, 1.0, 2.0))
+    # Beside the row before: the first one's logit is 2 more, the last one's 2 less, and the second one is left out.
+    assert game.probes(some)["condition"].item() == pytest.approx(2 / 3)  # logits 5 and 11: a deviation of 3
+
+
 def test_without_an_adversarial_weight_d_has_no_turn() -> None:
     game = Paired({"G": Times(2.0), "D": Judge(1.0)}, PairedRules(adversarial=0.0))
     updates, seen = played(game, 2)

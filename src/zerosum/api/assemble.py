@@ -89,9 +89,16 @@ def directed(dataset: Dataset, recipe: Recipe) -> Dataset:
     if dataset.train.partners is None:
         source = recipe.inputs if recipe.inputs in ("poses", "profiles") else "pairs"
         raise UserError(f"{recipe.name} learns from pairs, and {dataset.name} has none: name --data {source}:PATH")
+    given, wanted = dataset.source_shape or (), dataset.shape
+    if recipe.inputs == "pairs" and given[1:] != wanted[1:]:
+        sides = " beside ".join(f"{shape[2]}x{shape[1]}" for shape in (given, wanted))
+        raise UserError(
+            f"{recipe.name} learns from pairs of one size, and {dataset.name} has {sides} pixels: name --data "
+            "pairs:PATH, or take srgan, which enlarges"
+        )
     if recipe.direction == "A2B":
         return dataset
-    if dataset.source_shape is not None and dataset.source_shape[0] != dataset.shape[0]:
+    if given != wanted:
         raise UserError(f"{dataset.name} leads from A to B alone: leave direction out")
     train, held_out = _turned(dataset.train), _turned(dataset.held_out)
     return dataclasses.replace(dataset, train=train, held_out=held_out, fingerprint=fingerprint(train, held_out))

@@ -50,6 +50,7 @@ class Protocol:
     checksum: str | None
     scope: str
     shape: tuple[int, ...]  # of an image (H, W, C), or of a point (2,)
+    floor: str = "two halves of the real images"  # what a figure's floor is between
 
     @property
     def judge(self) -> str:
@@ -154,8 +155,9 @@ def _judge_translation(judged: Subject, what: PathLike, against: str | None, que
         translations.judge_translation(judged.generator, dataset, question.n, seed, wanted, net)
         for seed in question.seeds
     ]
+    about = {**_about("held-out", rounds[0][1], net), "floor": "the real images and as many that were trained on"}
     lacks = "no partners to be told beside" if dataset.classes is not None else "no domains to lead into and back"
-    return _concluded(judged, what, question, dataset, rounds, _about("held-out", rounds[0][1], net), lacks)
+    return _concluded(judged, what, question, dataset, rounds, about, lacks)
 
 
 def _about(split: str, real: int, network: Extractor | None) -> dict[str, Any]:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from zerosum.api.assemble import asked_of, directed
 from zerosum.api.generator import Generator
-from zerosum.api.tasks import Bytes, Task, made_of, task_of
+from zerosum.api.tasks import Bytes, Task, made_of, spread, task_of
 from zerosum.data import Dataset, open_dataset
 from zerosum.data.transforms import fit
 from zerosum.errors import UserError, nearest
@@ -139,7 +140,7 @@ def beside_partners(task: Task, made: Bytes, wanted: tuple[str, ...], net: Extra
 def beside_domains(
     dataset: Dataset, task: Task, made: Bytes, wanted: tuple[str, ...], net: Extractor | None
 ) -> list[Figure]:
-    """The distances of images made for each domain to real ones; beside each that of two halves of the real ones."""
+    """The distances of images made for each domain to real ones; beside each that of as many that were trained on."""
     distances: dict[str, tuple[str, Distance]] = {}
     if "swd" in wanted:
         distances["swd"] = "", lambda some, others: SlicedWasserstein(others).distance(some)["mean"]
@@ -147,10 +148,10 @@ def beside_domains(
         of = net
         distances["fid"] = f"{of.name}, ", lambda *sets: frechet_distance(*(Moments.of(of(x).values) for x in sets))
     found = []
-    for domain, part, real in parts(dataset, task, made):
+    for domain, part, real, taught in parts(dataset, task, made):
         for name, (by, distance) in distances.items():
-            value, floor = distance(part, real), distance(real[::2], real[1::2]) if len(real) > 3 else None
-            note = f"{by}{len(part):,} images; the real ones {len(real) // 2:,} beside {len(real) - len(real) // 2:,}"
+            value, floor = distance(part, real), distance(taught, real) if len(taught) > 1 else None
+            note = f"{by}{len(part):,} images" + (f"; of those trained on {len(taught):,}" if len(taught) > 1 else "")
             found.append(Figure(name=f"{name}{domain}", value=value, floor=floor, better="lower", note=note))
     return found
 
@@ -187,12 +188,21 @@ def label_figures(made: Bytes, target: Bytes) -> list[Figure]:
     ]
 
 
-def parts(dataset: Dataset, task: Task, made: Bytes) -> Iterator[tuple[str, Bytes, Bytes]]:
-    """Of each domain ("-NAME"; "" where there is but one): images made, and as many real held-out ones."""
+def parts(dataset: Dataset, task: Task, made: Bytes) -> Iterator[tuple[str, Bytes, Bytes, Bytes]]:
+    """Of each domain ("-NAME"; "" where there is but one): images made, as many real held-out ones, and of train's.
+
+    Where none is held out there are none of train: the others are these.
+    """
+    train = dataset.train
+
+    def taught(rows: npt.NDArray[np.int64], count: int) -> Bytes:
+        return np.asarray(train.samples[rows[spread(len(rows), count if len(dataset.held_out) else 0)]])
+
     if task.labels is None:
-        yield "", made, task.target
+        yield "", made, task.target, taught(np.arange(len(train)), len(made))
         return
     for number, name in enumerate(dataset.classes or ()):
         mine = task.labels == number
         if mine.any():
-            yield f"-{name}", made[mine], task.target[mine]
+            own = taught(np.flatnonzero(train.labels == number), int(mine.sum()))
+            yield f"-{name}", made[mine], task.target[mine], own

@@ -68,13 +68,18 @@ class Paired(Game):
     def probes(self, shown: Shown) -> Terms:
         """condition: by how much D's logits of real images change beside what others were made of, in their deviations.
 
-        Nothing where D has no turn, or is not shown what an image was made of.
+        Nothing where D has no turn, or is not shown what an image was made of, and none of two that were made of one.
         """
         D = self.networks["D"]
         if not self.rules.adversarial or shown.given is None or not getattr(D, "sees_source", False):
             return {}
         given, real = self.as_played(shown.given), self.as_played(shown.real)
-        right, wrong = (D(real, beside).cpu().double() for beside in (given, given.roll(1, dims=0)))
+        other = given.roll(1, dims=0)
+        image = slice(real.shape[1])  # and beside it what says where to lead it, such as a pose
+        others = (given[:, image] != other[:, image]).flatten(1).any(dim=1)
+        if others.sum() < 2:
+            return {}
+        right, wrong = (D(real[others], beside[others]).cpu().double() for beside in (given, other))
         return {"condition": (right - wrong).abs().mean() / right.std(correction=0).clamp_min(1e-12)}
 
     def turns(self, step: int, batch: int, draws: Draws, observe: bool) -> Iterator[Turn]:

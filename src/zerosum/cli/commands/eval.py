@@ -89,7 +89,7 @@ def _protocol(found: Judgement) -> list[str]:
     if protocol.network is not None:
         lines.append(f"network     {protocol.network}, SHA-256 {str(protocol.checksum)[:16]}")
         lines.append(f"            {protocol.scope}")
-    lines.append("real        the same figure between two halves of the real images")
+    lines.append(f"real        the same figure between {protocol.floor}")
     return lines
 
 
