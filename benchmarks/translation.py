@@ -392,8 +392,8 @@ DIGITS_TOLD = {  # sentences, each for the rows whose commands have the word bef
     "zerosum": "By `python benchmarks/translation.py`; one thread, the last checkpoint. Pictures show input and "
     "output, and the target of pairs; of sets that may not be passed on (CamVid, flowers, faces) outputs alone. "
     "In brackets, where a row was judged since there are such yardsticks: the same of as many images that were trained "
-    "on (`real`), and of the input as it is. Distances of few images (80 of each kind of flower, 233 street scenes) are "
-    "large for that alone.",
+    "on (`real`), and of the input as it is. Distances of few images (80 of each kind of flower, 233 street scenes) "
+    "are large for that alone.",
     ":inverted": "`inverted` is MNIST's digits, and other ones inverted, unpaired.",
     ":colours": "`colours` is digits in four colours. `digit kept` and `right domain` are of 1,000 test digits led "
     "into every other domain: the first by digits-net, the second by which domain's own version of the digit is "

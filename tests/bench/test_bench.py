@@ -54,10 +54,15 @@ def test_a_guest_that_can_not_run_is_left_out_and_anybody_else_is_missed() -> No
         "import sys; print('1.0 me', flush=True); [print(0.5, flush=True) for _ in sys.stdin]",
     ]
     gone = [sys.executable, "-c", "raise SystemExit(3)"]
-    found = race_of({"zerosum": here, "keras": gone}, rounds=2, seconds=1.0)
-    assert list(found) == ["zerosum"]
-    with pytest.raises(ZerosumError, match="the process that measures ended by itself, with 3"):
-        race_of({"zerosum": here, "plain": gone}, rounds=2, seconds=1.0)
+    later = [
+        *gone[:2],
+        "print('1.0 it', flush=True); [print(input() and 0.5, flush=True) for _ in range(5)]; " + gone[2],
+    ]
+    for guest in (gone, later):  # the second one in its second turn
+        found = race_of({"keras": guest, "zerosum": here}, rounds=3, seconds=1.0)
+        assert {kind: len(result.rates) for kind, result in found.items()} == {"zerosum": 3}
+        with pytest.raises(ZerosumError, match="the process that measures ended by itself, with 3"):
+            race_of({"zerosum": here, "plain": guest}, rounds=3, seconds=1.0)
 
 
 def test_the_plain_loop_has_nothing_of_what_an_engine_sets(monkeypatch: pytest.MonkeyPatch) -> None:

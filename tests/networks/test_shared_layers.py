@@ -279,3 +279,4 @@ def test_dropout_is_torchs_in_eval_mode_and_at_its_ends() -> None:
     assert torch.equal(Dropout(0.5).eval()(x), x)
     assert torch.equal(Dropout(0.0)(x), x)
     assert torch.equal(Dropout(1.0)(x), torch.zeros(100))
+    assert Dropout(1 - 1e-6)(x).isfinite().all()

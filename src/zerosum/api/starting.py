@@ -128,7 +128,7 @@ def path_taken(training: Training) -> dict[str, Any]:
     """Where and how the run computes; `folded`: of each player's network the layers with the path for few channels."""
     engine, networks = training.engine, training.game.networks.items()
     autocast = engine.precision == "bf16-mixed"
-    by_onednn = product.AVAILABLE and helps(engine.device, autocast=autocast)
+    by_onednn = product.AVAILABLE and helps(engine.device, autocast=autocast) and engine.precision != "64-true"
     return engine.describe() | {
         "products": "oneDNN" if by_onednn else "torch",
         "folded": {name: folded(network, engine.device, autocast=autocast) for name, network in networks},

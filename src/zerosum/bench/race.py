@@ -6,7 +6,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from zerosum.errors import ZerosumError
@@ -104,13 +104,23 @@ def race_of(
             except ZerosumError:
                 if kind not in GUESTS:
                     raise
-        for runner in runners:
-            runner.warm_up(seconds)
+        running = [runner for runner in runners if takes_part(runner, lambda one: one.warm_up(seconds))]
         for number in range(rounds):
-            first = number % len(runners)  # nobody always follows the same one
-            for runner in runners[first:] + runners[:first]:
-                runner.turn()
+            first = number % len(running)  # nobody always follows the same one
+            gone = [one for one in running[first:] + running[:first] if not takes_part(one, Runner.turn)]
+            running = [runner for runner in running if runner not in gone]
     finally:
         for runner in runners:
             runner.leave()
-    return {runner.result.kind: runner.result for runner in runners}
+    return {runner.result.kind: runner.result for runner in running}
+
+
+def takes_part(runner: Runner, act: Callable[[Runner], None]) -> bool:
+    """Whether it did it; a guest may fail, and is then left out of the race."""
+    try:
+        act(runner)
+    except (ZerosumError, OSError):
+        if runner.result.kind not in GUESTS:
+            raise
+        return False
+    return True

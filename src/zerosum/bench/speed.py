@@ -13,6 +13,7 @@ from typing import Any
 
 from zerosum.bench import keras
 from zerosum.bench.race import Result, environment, race
+from zerosum.errors import ZerosumError
 
 Tell = Callable[[str], None]
 
@@ -164,7 +165,7 @@ def chore(
         memory = held if memory is None else max(memory, held or 0.0)
         time.sleep(0.02)
     if process.returncode:
-        raise RuntimeError(f"{' '.join(arguments)} ended with {process.returncode}")
+        raise ZerosumError(f"zerosum {' '.join(arguments)} ended with {process.returncode}: run it to see why")
     seconds = time.perf_counter() - began
     return Chore(name=name, seconds=seconds if first is None else first, memory=memory)
 

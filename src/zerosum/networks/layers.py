@@ -224,7 +224,7 @@ class Dropout(nn.Dropout):
         """What a training network makes of it."""
         if input.device.type != "cpu" or self.p in (0.0, 1.0) or not wanted():
             return F.dropout(input, self.p, training=True)
-        dropped = round(self.p * 2**16)  # of 65,536 numbers
+        dropped = min(round(self.p * 2**16), 2**16 - 1)  # of 65,536 numbers
         drawn = torch.empty(-(-input.numel() // 4), dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
         layout = torch.empty_like(input, requires_grad=False)
         bits = drawn[: input.numel()].as_strided(layout.shape, layout.stride())

@@ -40,8 +40,8 @@ def folds_on_gpu(input: Tensor) -> bool:
 def as_torch_does() -> Iterator[None]:
     """Inside, every layer takes torch's own path: to compare with, or to count its operations."""
     global _wanted
-    _wanted = False
+    before, _wanted = _wanted, False
     try:
         yield
     finally:
-        _wanted = True
+        _wanted = before
