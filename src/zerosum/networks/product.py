@@ -64,7 +64,7 @@ _product: Callable[..., Tensor] = _Product.apply
 def product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
     """a (N, K) times the transpose of b (M, K), plus bias (M,): (N, M), by the faster way."""
     if _pays(len(a), a.shape[1], len(b)) and a.dtype == b.dtype == torch.float32 and AVAILABLE and takes_own_path(a):
-        return _product(a, b, bias)
+        return _product(a, b, bias) if torch.is_grad_enabled() else _onednn(a, b, bias)  # most gradients need none
     return F.linear(a, b, bias)
 
 
