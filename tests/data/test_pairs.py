@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from PIL import Image
 
 from zerosum.data import Dataset, archive, open_dataset
+from zerosum.data.archive import File
 from zerosum.data.dataset import Split, of_class
 from zerosum.data.degrade import Degradation
 from zerosum.data.forms import age_of, arrange_ages, arrange_pairs, arrange_unpaired, halves_of, read_pairs
@@ -152,6 +154,26 @@ def test_halves_of_other_shapes_and_two_of_one_name_are_refused_by_name(tmp_path
     rounded = {"A/1.png": png(np.zeros((25, 51, 3), np.uint8)), "B/1.png": png(np.zeros((50, 101, 3), np.uint8))}
     more = {f"{side}/{k}.png": png(plain(k)) for side in "AB" for k in range(2, 8)}
     assert len(open_dataset(f"pairs:{write(tmp_path / 'rounded', rounded | more)}", size=16).train) > 0
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip", "folder"])
+def test_halves_wait_for_theirs_outside_of_memory(tmp_path: Path, kind: str) -> None:
+    """All of A comes before all of B, as archives are packed: 8 MiB of noise, of which little is held at a time."""
+    rng = np.random.default_rng(0)
+    files = {f"train{s}/{k}.png": png(rng.integers(0, 256, (128, 128, 3), np.uint8)) for s in "AB" for k in range(80)}
+    root = write(tmp_path / "p", files)
+    path = root if kind == "folder" else Path(shutil.make_archive(str(tmp_path / "packed"), kind, root))
+    tracemalloc.start()
+    count = 0
+    for pair in read_pairs(path):
+        assert isinstance(pair, File)
+        a, b = (files[f"train{side}/{pair.name.rpartition('/')[2]}.png"] for side in "AB")
+        assert pair.data.endswith(a + b)
+        count += 1
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == 80
+    assert peak < 2 * 2**20
 
 
 @pytest.mark.parametrize("kind", ["tar", "zip", "folder"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
 import struct
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from zerosum.data import archive, transforms
+from zerosum.data import archive, cache, transforms
 from zerosum.data.archive import File
 from zerosum.data.dataset import Skipped, hold_out
 from zerosum.errors import UserError
@@ -171,21 +173,32 @@ def read_pairs(path: Path) -> Iterator[File | Skipped]:
     if path.is_dir():
         yield from _beside_each_other(path, halves)
         return
-    waiting: dict[str, tuple[int, File]] = {}
-    for item in archive.read_files(path):
-        if isinstance(item, Skipped) or item.name not in halves:
-            yield item if isinstance(item, Skipped) else Skipped(name=item.name, reason="outside the two folders")
-            continue
-        side, key = halves[item.name]
-        if key not in waiting:
-            waiting[key] = side, item
-            continue
-        partner = waiting.pop(key)[1]
-        yield _joined(key, *((item, partner) if side == 0 else (partner, item)))
+    yield from _as_they_come(path, halves)
 
 
-def _joined(key: str, a: File, b: File) -> File:
-    return File(key, JOINED + struct.pack("<Q", len(a.data)) + a.data + b.data)
+def _as_they_come(path: Path, halves: dict[str, tuple[int, str]]) -> Iterator[File | Skipped]:
+    """The pairs of an archive; the halves that come first, which may be all of one side, wait in a file for theirs."""
+    waiting: dict[str, tuple[int, int]] = {}  # where in that file
+    folder = cache.cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as kept:
+        for item in archive.read_files(path):
+            if isinstance(item, Skipped) or item.name not in halves:
+                yield item if isinstance(item, Skipped) else Skipped(name=item.name, reason="outside the two folders")
+                continue
+            side, key = halves[item.name]
+            if key not in waiting:
+                waiting[key] = kept.seek(0, io.SEEK_END), len(item.data)
+                kept.write(item.data)
+                continue
+            place, length = waiting.pop(key)
+            kept.seek(place)
+            partner = kept.read(length)
+            yield _joined(key, *((item.data, partner) if side == 0 else (partner, item.data)))
+
+
+def _joined(key: str, a: bytes, b: bytes) -> File:
+    return File(key, JOINED + struct.pack("<Q", len(a)) + a + b)
 
 
 def _beside_each_other(folder: Path, halves: dict[str, tuple[int, str]]) -> Iterator[File | Skipped]:
@@ -206,7 +219,7 @@ def _beside_each_other(folder: Path, halves: dict[str, tuple[int, str]]) -> Iter
             found.append(place if isinstance(place, Skipped) else archive.read_file(place, name))
         a, b = found
         if isinstance(a, File) and isinstance(b, File):
-            yield _joined(key, a, b)
+            yield _joined(key, a.data, b.data)
         else:
             yield from (one for one in found if isinstance(one, Skipped))
 
