@@ -404,11 +404,17 @@ DIGITS_TOLD = {  # sentences, each for the rows whose commands have the word bef
     "other after twenty minutes: it arrives, with other digits, and does not find back. As in its authors' code "
     "(`cycle`, `matching`, `d_every`) its error there and back is half as large, and more than half of the digits keep "
     "one name.",
-    "pix2pixhd --data": "`pix2pixhd` learns to make images of half the size first, and has half as many images as "
-    "`pix2pix` in its minutes, in a network of half the channels: at 64 pixels it is behind.",
+    "adversarial=0": "By eye, `pix2pix`'s streets have edges, windows and lines on the road where those of the "
+    "distance alone (`adversarial=0`) are a blur; its few scenes at dusk have a pattern of coloured dots.",
+    "daisy2sunflower": "`cyclegan` paints petals of the other flower, and a pattern of dots into leaves; `discogan`, "
+    "with fewer and simpler layers, leaves little but colours, and several of its pictures are nearly one.",
+    "pix2pixhd --data": "`pix2pixhd` learns to make images of half the size first, in a network of half the channels: "
+    "its streets have more texture than `pix2pix`'s and less shape, are nearer by swd, and further away by l1 and ssim "
+    "(its fid is by an encoder that was trained on another machine).",
     ":edged": "`edged` is the edges of MNIST's digits beside the digits.",
     ":greyed": "`greyed` is the anime faces in grey beside their colours; with colours from G they are still these "
-    "faces, and not shown.",
+    "faces, and not shown. The faces are pale, so that grey is near them by l1; colours come nearer by fid, and cost "
+    "some ssim.",
     ":clothes": "`clothes` is MNIST and Fashion-MNIST, unpaired.",
     ":bent": "`bent` is MNIST's digits, each beside itself turned and slanted by chance; points along its longest "
     "line, moved alike, stand in for joints.",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from dataclasses import dataclass
+from xml.etree import ElementTree
 
 import pytest
 import torch
@@ -199,7 +201,12 @@ def test_description_on_the_meta_device_has_every_parameter_and_ends_at_the_netw
 @one_of_each
 def test_every_recipe_can_be_drawn(case: Case) -> None:
     players = {name: describe_player(case.player(name), case.domain) for name in ("G", "D")}
-    assert diagram(case.recipe, players).startswith("<svg")
+    drawn = ElementTree.fromstring(diagram(case.recipe, players))
+    texts = list(drawn.iter("{http://www.w3.org/2000/svg}text"))
+    assert {"G, the generator", "D, the discriminator"} <= {text.text for text in texts}
+    blocks = Counter(text.text for text in texts if text.get("class") == "kind")
+    for kind in ("conv", "transposed conv", "linear"):
+        assert blocks[kind] == sum(layer.kind == kind for layers in players.values() for layer in layers)
 
 
 def test_every_registered_network_is_used_by_a_recipe() -> None:

@@ -148,5 +148,4 @@ def test_at_64_pixels_no_tensor_has_the_pairs_of_all_tokens_and_memory_grows_wit
     small, large = kept(32), kept(64)
     assert small[-1] == 4 * 1024**2  # a map of 32x32 is whole
     assert large[-1] == 4 * 1024**2  # and is still the largest, beside 4 * 16 * 256^2
-    assert large[-1] < 4 * 4096**2 // 8
     assert sum(large) < 4 * sum(small)
