@@ -106,6 +106,18 @@ def test_layers_that_have_not_grown_yet_get_no_gradient(name: str) -> None:
     assert not reached & later
 
 
+@pytest.mark.parametrize("name", ["progan", "stylegan", "stylegan2"])
+def test_channels_halve_beyond_the_side_that_is_named(name: str) -> None:
+    told = recipe(name).override({"width": 16, "full_to": 8, "size": 32})
+    G, D = (build(told.players[who], DOMAIN) for who in ("G", "D"))
+    ends = [weight.shape for key, weight in G.named_parameters() if key.startswith("to_image") and weight.dim() == 4]
+    assert [shape[1] for shape in ends] == [16, 16, 8, 4]
+    begins = [
+        weight.shape for key, weight in D.named_parameters() if key.startswith("from_image") and weight.dim() == 4
+    ]
+    assert [shape[0] for shape in begins] == ([4] if name == "stylegan2" else [16, 16, 8, 4])
+
+
 def test_real_images_fade_as_fakes_do() -> None:
     x = torch.randn(2, 1, 32, 32)
     whole = torch.nn.functional.avg_pool2d(x, 2)

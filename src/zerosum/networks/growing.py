@@ -102,10 +102,12 @@ class GrowingDiscriminator(Growing):
     block: from its inputs and outputs to a layer (N, inputs, H, H) to (N, outputs, H / 2, H / 2).
     """
 
-    def __init__(self, domain: Domain, *, width: int, block: Callable[[int, int], nn.Module], name: str) -> None:
+    def __init__(
+        self, domain: Domain, *, width: int, full_to: int, block: Callable[[int, int], nn.Module], name: str
+    ) -> None:
         require_images(domain, name, SIZES)
         super().__init__(domain.size)
-        maps = maps_of(width, domain.size)
+        maps = maps_of(width, domain.size, full_to)
         self.from_image = nn.ModuleList(EqualConv2d(domain.channels, own, 1) for own in maps)
         self.blocks = nn.ModuleList(map(block, maps[1:], maps))  # number k leads from level k + 1 to level k
         self.deviation = MinibatchStd()

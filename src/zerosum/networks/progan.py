@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from zerosum.networks import NETWORKS
 from zerosum.networks.equalized import LEAKY, EqualConv2d, EqualLinear, leaky, pixel_norm
-from zerosum.networks.growing import SIZES, Growing, GrowingDiscriminator, maps_of
+from zerosum.networks.growing import FULL_WIDTH, SIZES, Growing, GrowingDiscriminator, maps_of
 from zerosum.networks.layers import require_images, to_maps
 from zerosum.networks.resample import enlarge
 from zerosum.types import Domain
@@ -46,11 +46,11 @@ class ProganGenerator(Growing):
 
     linear_end = True
 
-    def __init__(self, domain: Domain, *, z_dim: int = 512, width: int = 512) -> None:
+    def __init__(self, domain: Domain, *, z_dim: int = 512, width: int = 512, full_to: int = FULL_WIDTH) -> None:
         require_images(domain, "progan-generator", SIZES)
         super().__init__(domain.size)
         self.z_dim, self.domain = z_dim, domain
-        maps = maps_of(width, domain.size)
+        maps = maps_of(width, domain.size, full_to)
         self.map = (maps[0], self.first, self.first)
         self.start = EqualLinear(z_dim, maps[0] * self.first**2, gain=LEAKY / 4)
         self.conv = EqualConv2d(maps[0], maps[0], 3)
@@ -69,5 +69,5 @@ class ProganGenerator(Growing):
 class ProganDiscriminator(GrowingDiscriminator):
     """Images (N, C, H, H), H as far as it has grown or more, to logits (N,)."""
 
-    def __init__(self, domain: Domain, *, width: int = 512) -> None:
-        super().__init__(domain, width=width, block=DownBlock, name="progan-discriminator")
+    def __init__(self, domain: Domain, *, width: int = 512, full_to: int = FULL_WIDTH) -> None:
+        super().__init__(domain, width=width, full_to=full_to, block=DownBlock, name="progan-discriminator")

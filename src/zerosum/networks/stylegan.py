@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
 from zerosum.networks.equalized import EqualConv2d, EqualLinear, leaky
-from zerosum.networks.growing import SIZES, Growing, GrowingDiscriminator, maps_of, sides
+from zerosum.networks.growing import FULL_WIDTH, SIZES, Growing, GrowingDiscriminator, maps_of, sides
 from zerosum.networks.layers import require_images
 from zerosum.networks.resample import blur, upsample
 from zerosum.networks.styled import Noise, Styled
@@ -84,6 +84,7 @@ class StyleganGenerator(Growing, Styled):
         z_dim: int = 512,
         w_dim: int = 512,
         width: int = 512,
+        full_to: int = FULL_WIDTH,
         depth: int = 8,
         mixing: float = 0.9,
         spread: float = 0.0,
@@ -92,7 +93,7 @@ class StyleganGenerator(Growing, Styled):
         super().__init__(domain.size)
         self.begin(domain, z_dim, w_dim, depth, mixing)
         self.domain = domain
-        maps = maps_of(width, domain.size)
+        maps = maps_of(width, domain.size, full_to)
         self.styles = 2 * len(maps)
         self.blocks = nn.ModuleList(
             Synthesis(inputs, own, side, w_dim, spread)
@@ -126,5 +127,5 @@ class DownBlock(nn.Module):
 class StyleganDiscriminator(GrowingDiscriminator):
     """Images (N, C, H, H), H as far as it has grown or more, y (N,) to logits (N,)."""
 
-    def __init__(self, domain: Domain, *, width: int = 512) -> None:
-        super().__init__(domain, width=width, block=DownBlock, name="stylegan-discriminator")
+    def __init__(self, domain: Domain, *, width: int = 512, full_to: int = FULL_WIDTH) -> None:
+        super().__init__(domain, width=width, full_to=full_to, block=DownBlock, name="stylegan-discriminator")

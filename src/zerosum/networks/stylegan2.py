@@ -111,6 +111,7 @@ class Stylegan2Generator(Styled):
         z_dim: int = 512,
         w_dim: int = 512,
         width: int = 512,
+        full_to: int = FULL_WIDTH,
         depth: int = 8,
         mixing: float = 0.9,
     ) -> None:
@@ -118,7 +119,7 @@ class Stylegan2Generator(Styled):
         require_images(domain, "stylegan2-generator", SIZES)
         self.begin(domain, z_dim, w_dim, depth, mixing)
         self.domain = domain
-        maps, first = maps_of(width, domain.size, FULL_WIDTH), first_side(domain.size)
+        maps, first = maps_of(width, domain.size, full_to), first_side(domain.size)
         inputs = maps[0]
         self.styles = 2 * len(maps)
         self.constant = nn.Parameter(torch.randn(1, inputs, first, first))
@@ -160,10 +161,10 @@ class ResidualDown(nn.Module):
 class Stylegan2Discriminator(nn.Module):
     """Images, y (N,) to logits (N,)."""
 
-    def __init__(self, domain: Domain, *, width: int = 512) -> None:
+    def __init__(self, domain: Domain, *, width: int = 512, full_to: int = FULL_WIDTH) -> None:
         super().__init__()
         require_images(domain, "stylegan2-discriminator", SIZES)
-        widths = maps_of(width, domain.size, FULL_WIDTH)[::-1]
+        widths = maps_of(width, domain.size, full_to)[::-1]
         self.from_image = EqualConv2d(domain.channels, widths[0], 1, gain=1)
         self.blocks = nn.Sequential(*map(ResidualDown, widths, widths[1:]))
         self.deviation = MinibatchStd()

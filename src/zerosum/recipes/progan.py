@@ -19,8 +19,10 @@ RECIPE = Recipe(
     data="mnist",
     sizes=(28, 32, 64, 128, 256, 512, 1024),
     players={
-        "G": Player(network="progan-generator", args={"z_dim": 512, "width": 512}, lr=1e-3, betas=(0.0, 0.99)),
-        "D": Player(network="progan-discriminator", args={"width": 512}, lr=1e-3, betas=(0.0, 0.99)),
+        "G": Player(
+            network="progan-generator", args={"z_dim": 512, "width": 512, "full_to": 32}, lr=1e-3, betas=(0.0, 0.99)
+        ),
+        "D": Player(network="progan-discriminator", args={"width": 512, "full_to": 32}, lr=1e-3, betas=(0.0, 0.99)),
     },
     game=GrowingRules(loss="wasserstein", gp=10.0, drift=1e-3, view="two-batches", growth=0.0),
     batch=16,

@@ -29,11 +29,11 @@ RECIPE = Recipe(
     players={
         "G": Player(
             network="stylegan-generator",
-            args={"z_dim": 512, "w_dim": 512, "width": 512, "depth": 8, "mixing": 0.9, "spread": 0.0},
+            args={"z_dim": 512, "w_dim": 512, "width": 512, "full_to": 32, "depth": 8, "mixing": 0.9, "spread": 0.0},
             lr=1e-3,
             betas=(0.0, 0.99),
         ),
-        "D": Player(network="stylegan-discriminator", args={"width": 512}, lr=1e-3, betas=(0.0, 0.99)),
+        "D": Player(network="stylegan-discriminator", args={"width": 512, "full_to": 32}, lr=1e-3, betas=(0.0, 0.99)),
     },
     game=GrowingRules(loss="non-saturating", r1=10.0, view="two-batches", growth=1.0),
     batch=32,

@@ -22,13 +22,13 @@ RECIPE = Recipe(
     players={
         "G": Player(
             network="stylegan2-generator",
-            args={"z_dim": 512, "w_dim": 512, "width": 512, "depth": 8, "mixing": 0.9},
+            args={"z_dim": 512, "w_dim": 512, "width": 512, "full_to": 64, "depth": 8, "mixing": 0.9},
             lr=1.6e-3,  # 2e-3 * 4 / 5
             betas=(0.0, 0.99199),  # 0.99^(4 / 5)
         ),
         "D": Player(
             network="stylegan2-discriminator",
-            args={"width": 512},
+            args={"width": 512, "full_to": 64},
             lr=1.88e-3,  # 2e-3 * 16 / 17
             betas=(0.0, 0.99059),  # 0.99^(16 / 17)
         ),
