@@ -87,6 +87,7 @@ def main() -> None:
         commands = {kind: [*command, kind] for kind in ("on", "off")}
         results = race_of(commands, rounds=ROUNDS, seconds=SECONDS, threads=told.threads)
         about["rows"][name] = {kind: result.rates for kind, result in results.items()}
+        about["rows"][name]["recipe"] = PATHS[name].recipe
         about["rows"][name]["times"] = results["on"].median / results["off"].median
         print(name, round(about["rows"][name]["times"], 3), flush=True)
         write_section("paths", about, section(about))
@@ -131,7 +132,7 @@ def section(about: dict[str, Any]) -> list[str]:
         if name in about["rows"]:
             row = about["rows"][name]
             lines.append(
-                f"| {path.says} | `{path.recipe}` | {said(row['on'])} | {said(row['off'])} | {row['times']:.2f} |"
+                f"| {path.says} | `{row['recipe']}` | {said(row['on'])} | {said(row['off'])} | {row['times']:.2f} |"
             )
     return lines
 
