@@ -96,8 +96,9 @@ def section(about: dict[str, Any]) -> list[str]:
         "",
         f"`python benchmarks/few_images.py` on {about['machine']}, one thread: `quick` on {IMAGES} of MNIST's training "
         f"images for {STEPS:,} steps each, without their classes; Frechet distance by digits-net of 10,000 samples to "
-        "MNIST's test images, the median and the least and most of the seeds. `ada` is its geometry, shift, scale, "
-        "rotation and stretch, with its p. The best checkpoint is chosen by what training can know, the few held-out "
+        "MNIST's test images, the median and the least and most of the seeds. "
+        + ("`ada` is its geometry, shift, scale, rotation and stretch, with its p. " if "ada" in about["rows"] else "")
+        + "The best checkpoint is chosen by what training can know, the few held-out "
         "images: without augmentation it comes early, before the training images are known by heart, and is nearer to "
         "the test images than what DiffAugment ends with; what it ends with itself is further away.",
         "",
