@@ -235,8 +235,8 @@ BELOW = (
     "What stands between a recipe and its goal: of `dcgan-faces` the convolutions alone, since nothing else could take "
     "time if it were to be reached; of `mlp` that its step is small. About half of it are products of 64 rows, which a "
     "second thread shortens by little; the rest is Adam, which reads and writes two million weights and their moments "
-    "for 64 images, and the cost of calling some hundred small operations. Tried, and of no or little use there: MKL or "
-    "oneDNN for the products (see the table of paths), products outside of autograd's own functions (about 2%), all "
+    "for 64 images, and the cost of calling some hundred small operations. Tried, and of no or little use there: MKL "
+    "or oneDNN for the products (see the table of paths), products outside of autograd's own functions (about 2%), all "
     "weights in one buffer, huge pages, torch.compile."
 )
 
