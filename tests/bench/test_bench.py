@@ -98,7 +98,7 @@ def test_a_chore_is_a_command_with_its_memory_and_its_failure_is_told() -> None:
     assert 0.05 < done.seconds < 60
     assert done.memory is not None
     assert 5 < done.memory < 2000
-    with pytest.raises(RuntimeError, match="ended with 2"):
+    with pytest.raises(ZerosumError, match="ended with 2"):
         chore("nonsense", ["no-such-command"])
 
 

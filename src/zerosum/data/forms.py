@@ -17,7 +17,7 @@ from PIL import Image
 from zerosum.data import archive, cache, transforms
 from zerosum.data.archive import File
 from zerosum.data.dataset import Skipped, hold_out
-from zerosum.errors import UserError
+from zerosum.errors import UserError, writing
 
 Mask = npt.NDArray[np.bool_]
 Labels = Sequence[int] | None
@@ -180,7 +180,8 @@ def _as_they_come(path: Path, halves: dict[str, tuple[int, str]]) -> Iterator[Fi
     """The pairs of an archive; the halves that come first, which may be all of one side, wait in a file for theirs."""
     waiting: dict[str, tuple[int, int]] = {}  # where in that file
     folder = cache.cache_folder()
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as kept:
         for item in archive.read_files(path):
             if isinstance(item, Skipped) or item.name not in halves:
@@ -188,8 +189,9 @@ def _as_they_come(path: Path, halves: dict[str, tuple[int, str]]) -> Iterator[Fi
                 continue
             side, key = halves[item.name]
             if key not in waiting:
-                waiting[key] = kept.seek(0, io.SEEK_END), len(item.data)
-                kept.write(item.data)
+                with writing(folder):
+                    waiting[key] = kept.seek(0, io.SEEK_END), len(item.data)
+                    kept.write(item.data)
                 continue
             place, length = waiting.pop(key)
             kept.seek(place)
