@@ -159,11 +159,11 @@ def test_killed_while_it_translates_it_goes_on_where_it_stopped(
     chance, out = random.Random(moment), tmp_path / "out"
     command = ["translate", translator / "run", translator / "images", "--out", out]
     process, deadline = nursery.start(*command), time.monotonic() + 60
-    while len(list(out.glob("*.png"))) < chance.randint(1, 40) and time.monotonic() < deadline:
+    while len(list(out.glob("[!.]*.png"))) < chance.randint(1, 40) and time.monotonic() < deadline:
         time.sleep(0.001)
     process.signal(signal.SIGKILL)
     assert process.wait().code == -signal.SIGKILL, process.err
-    there = {path: path.stat().st_mtime_ns for path in out.glob("*.png")}
+    there = {path: path.stat().st_mtime_ns for path in out.glob("[!.]*.png")}
     assert 0 < len(there) < 60
     assert nursery.run(*command).code == 0
     whole = {path.name: path.read_bytes() for path in (translator / "whole").iterdir()}

@@ -119,7 +119,7 @@ def test_d_is_asked_about_real_images_as_it_sees_them() -> None:
 
 def test_the_game_refuses_networks_that_do_not_grow() -> None:
     told = recipe("progan").override({**SMALL, "size": 28}).to_dict()
-    told["players"]["D"] |= {"network": "quick-discriminator"}
+    told["players"]["D"] |= {"network": "quick-discriminator", "args": {"width": 4}}
     data = open_dataset("digits", size=28)
     odd = settle(type(recipe("progan")).from_dict(told), data)
     with pytest.raises(UserError, match="networks that grow, and D does not"):
