@@ -37,7 +37,7 @@ class Batch:
     z: Tensor | None = None
 
     def head(self, count: int) -> Batch:
-        return Batch(*(None if part is None else part[:count] for part in (self.x, self.y, self.z)))  # type: ignore[arg-type]
+        return Batch(self.x[:count], *(None if part is None else part[:count] for part in (self.y, self.z)))
 
     def detach(self) -> Batch:
         return Batch(self.x.detach(), self.y, self.z)
