@@ -4,7 +4,7 @@
     python benchmarks/gpu.py dcgan-lite       this race anew
     python benchmarks/gpu.py --quality        the seeds of `quick` anew, all at once
     python benchmarks/gpu.py --costs          what steps of the larger recipes cost, in two precisions
-    python benchmarks/gpu.py --table          only write the section
+    python benchmarks/gpu.py --table          only write the section, with the rows of benchmarks/unchanged.py
 
 Contestants take turns in processes of their own, seven each, with a warm-up that is not counted; each result is kept in
 docs/benchmarks/gpu.json as soon as it is there. The seeds see as many images as two minutes make on two cores (the rows
@@ -24,6 +24,7 @@ import torch
 
 import costs
 import quality
+import unchanged
 from results import zerosum
 from sections import FOLDER, kept, said, write_section
 from speed import table
@@ -138,6 +139,31 @@ def cost(name: str) -> dict[str, Any]:
     return found
 
 
+def same_quality(found: list[dict[str, Any]]) -> list[str]:
+    """The table of what as many steps are worth on both devices: the seeds of `quick`, and `unchanged`'s runs."""
+    rows = []
+    if found:
+        here, there = [one["fid"] for one in found], [line["figures"]["fid"] for line in on_cpu()]
+        rows.append(("quick", "mnist", found[0]["images"], "fid", here, there))
+    for (name, metric), by in unchanged.found().items():
+        if {"cpu", "cuda"} <= by.keys():
+            here, there = ([row["figures"][metric] for row in by[device]] for device in ("cuda", "cpu"))
+            data = "faces" if "faces" in name else "mnist"
+            rows.append((name, data, by["cuda"][0]["images"], metric, here, there))
+    return [
+        "What as many steps are worth on the GPU and on a CPU, of the same recipe and seeds (`python "
+        "benchmarks/unchanged.py`): mean, standard deviation and number of runs. `fid` is the Frechet distance by "
+        "digits-net, of faces by their encoder; `swd` the sliced Wasserstein distance.",
+        "",
+        "| recipe | data | images | figure | on the GPU | on a CPU |",
+        "|---|---|---|---|---|---|",
+        *(
+            f"| `{name}` | {data} | {images:,} | {metric} | {cell(here)} | {cell(there)} |"
+            for name, data, images, metric, here, there in rows
+        ),
+    ]
+
+
 def section(about: dict[str, Any]) -> list[str]:
     """The section of docs/benchmarks.md."""
     lines = [
@@ -151,15 +177,7 @@ def section(about: dict[str, Any]) -> list[str]:
         "",
         *table(about["races"], TARGETS),
     ]
-    if found := about.get("quality"):
-        here, there = [one["fid"] for one in found], [line["figures"]["fid"] for line in on_cpu()]
-        lines += [
-            "",
-            f"Quality: `quick` after {found[0]['images']:,} images of MNIST: Frechet distance {cell(here)} on the GPU "
-            f"and {cell(there)} on two cores of a CPU (mean, standard deviation and number of seeds).",
-        ]
-    else:
-        lines += ["", "Whether `quick` learns as much there in as many images has not been measured yet."]
+    lines += ["", *same_quality(about.get("quality", []))]
     if found := about.get("costs"):
         lines += [
             "",

@@ -27,7 +27,7 @@ from zerosum.bench.contestants import answer
 from zerosum.bench.race import race_of
 from zerosum.engine import engine, training
 from zerosum.engine.engine import cores
-from zerosum.networks import adjoint, columns, convolution, dcgan_k2, instance, layers, product
+from zerosum.networks import columns, convolution, dcgan_k2, instance, layers, product
 
 ROUNDS, SECONDS = 7, 4.0
 
@@ -49,12 +49,6 @@ def torchs_dropout(self: layers.Dropout, input: torch.Tensor) -> torch.Tensor:
     return F.dropout(input, self.p, training=True)
 
 
-def copy_layouts() -> None:
-    """channels_last by torch's own copy."""
-    for file in (adjoint, convolution):
-        file.channels_last = lambda x: x.contiguous(memory_format=torch.channels_last)
-
-
 PATHS = {
     "memory": Path("freed memory kept", "dcgan-lite", replace(engine, "keep_memory", lambda: False)),
     "products": Path("linear layers by oneDNN", "mlp", replace(product, "AVAILABLE", False)),
@@ -65,8 +59,7 @@ PATHS = {
     "toeplitz": Path(
         "a 28x28 kernel as products", "dcgan-k2", replace(dcgan_k2.WideConv, "forward", layers.SameConv.forward)
     ),
-    "instance": Path("instance norm's gradient", "cyclegan", replace(instance, "takes_own_path", lambda x: False)),
-    "layout": Path("channels side by side by a transposition", "dcgan-lite", copy_layouts),
+    "instance": Path("instance norm's gradient", "stargan", replace(instance, "takes_own_path", lambda x: False)),
 }
 
 

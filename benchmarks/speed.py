@@ -2,6 +2,7 @@
 
     python benchmarks/speed.py                      every race that is not there yet, then the operators and the chores
     python benchmarks/speed.py dcgan-lite mlp       these races anew
+    python benchmarks/speed.py mlp --turns 21 --seconds 3    in more and shorter turns, where the machine's speed wavers
     python benchmarks/speed.py --chores             what a user waits for, anew
     python benchmarks/speed.py --operators          where the time of a step goes, anew
     python benchmarks/speed.py --table              no measurement: only write the section
@@ -50,6 +51,8 @@ def main() -> None:
     parser.add_argument("recipes", nargs="*", help=", ".join(LOOPS))
     for part in ("--chores", "--operators", "--table"):
         parser.add_argument(part, action="store_true")
+    parser.add_argument("--turns", type=int, default=ROUNDS)
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="of a turn")
     parser.add_argument("--threads", type=int, default=cores())
     told = parser.parse_args()
     if unknown := sorted(set(told.recipes) - set(LOOPS)):
@@ -63,8 +66,8 @@ def main() -> None:
     missing = [] if apart else [name for name in TARGETS if name not in about["races"]]
     for name in told.recipes or missing:
         print(name, flush=True)
-        found = speed.run_race(name, rounds=ROUNDS, seconds=SECONDS, threads=told.threads)
-        about["races"][name] = found.to_dict()
+        found = speed.run_race(name, rounds=told.turns, seconds=told.seconds, threads=told.threads)
+        about["races"][name] = found.to_dict() | {"seconds": told.seconds}
         write_section(NAME, about, section(about))
     if told.operators or not (apart or "operators" in about or held()):
         about["operators"] = speed.operators("dcgan-lite", told.threads)
@@ -129,12 +132,14 @@ def section(about: dict[str, Any]) -> list[str]:
         "## The same, held to AVX2" if held() else "## How fast training is",
         "",
         f"`python benchmarks/speed.py` on {about['machine']}, torch {about['torch']}, {about['threads']} threads: "
-        f"images a second, medians of {ROUNDS} turns of about {SECONDS:g} seconds each (slowest and fastest turn), the "
-        "contestants in turns and in processes of their own, warm-up excluded. The plain loop is what PyTorch "
-        "tutorials write, with the recipe's networks, batch and order of updates (`zerosum/bench/plain.py`); data lie "
-        "in memory for both. zerosum's rounds are those of `zerosum train`, with the losses and accuracies of its log, "
-        "without pictures, scores and the watch. In float64 both have the same weights after twenty steps "
-        "(`tests/bench`).",
+        f"images a second, medians of {ROUNDS} turns of about {SECONDS:g} seconds each{others(about['races'])} "
+        "(slowest and fastest turn), the contestants in turns and in processes of their own, warm-up excluded. The "
+        "plain loop is what PyTorch tutorials write, with the recipe's networks, batch and order of updates "
+        "(`zerosum/bench/plain.py`); data lie in memory for both. zerosum's rounds are those of `zerosum train`, with "
+        "the losses and accuracies of its log, without pictures, scores and the watch. In float64 both have the same "
+        "weights after twenty steps, and in float32 the first step's gradients within 1e-4 of each tensor's norm "
+        "(`tests/bench`); of `dcgan-faces` at its own batch within 1e-2, where the plain loop's are up to 8e-4 from "
+        "those that it has in float64: some of its units lie so near zero that rounding decides their side.",
         "",
         *table(about["races"], TARGETS),
         "",
@@ -154,6 +159,15 @@ def section(about: dict[str, Any]) -> list[str]:
     if not held() and OTHER.exists():
         lines += ["", elsewhere(json.loads(OTHER.read_text()))]
     return lines + limits(about) + operators(about.get("operators", [])) + chores(about.get("chores", []))
+
+
+def others(races: Mapping[str, Any]) -> str:
+    """The races that were run in other turns than most, in brackets."""
+    turns = {
+        name: (len(race["results"]["zerosum"]["rates"]), race.get("seconds", SECONDS)) for name, race in races.items()
+    }
+    told = [f"`{name}`: {n} of {s:g}" for name, (n, s) in turns.items() if (n, s) != (ROUNDS, SECONDS)]
+    return f" ({', '.join(told)})" if told else ""
 
 
 def elsewhere(about: dict[str, Any]) -> str:
@@ -236,8 +250,10 @@ BELOW = (
     "time if it were to be reached; of `mlp` that its step is small. About half of it are products of 64 rows, which a "
     "second thread shortens by little; the rest is Adam, which reads and writes two million weights and their moments "
     "for 64 images, and the cost of calling some hundred small operations. Tried, and of no or little use there: MKL "
-    "or oneDNN for the products (see the table of paths), products outside of autograd's own functions (about 2%), all "
-    "weights in one buffer, huge pages, torch.compile."
+    "or oneDNN for the products (see the table of paths), their operands in another order or copied to lie by rows, "
+    "products outside of autograd's own functions (about 2%), Adam without what torch asks at each of its calls (1 to "
+    "3%), all weights in one buffer, huge pages, torch.compile. The plain loop's products are MKL's, which is as fast "
+    "as oneDNN on this processor, so that only what lies between them can be spared."
 )
 
 

@@ -36,7 +36,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_run_json_says_which_path_the_run_took(trained: Path) -> None:
     taken = json.loads((trained / "run.json").read_text())["device"]
-    assert {name: len(layers) for name, layers in taken["folded"].items()} == {"G": 1, "D": 2}  # G's end; D's two ends
+    folded = {name: len(paths["few channels, folded"]) for name, paths in taken["paths"].items()}
+    assert folded == {"G": 1, "D": 2}  # G's end; D's two ends
     assert taken["threads"] >= 1
     assert isinstance(taken["instructions"], str)
     assert isinstance(taken["keeps_memory"], bool)

@@ -12,10 +12,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from zerosum.networks import adjoint, build, columns
 from zerosum.networks.adjoint import Way, channels_last, forward, to_input, to_kernel
-from zerosum.networks.convolution import Conv2d, ConvTranspose2d, folded
+from zerosum.networks.convolution import FOLDED, PRODUCTS, Conv2d, ConvTranspose2d
 from zerosum.networks.dcgan_k2 import WideConv
-from zerosum.networks.layers import Dropout, SameConv
-from zerosum.networks.paths import as_torch_does
+from zerosum.networks.layers import Dropout, InstanceNorm, SameConv
+from zerosum.networks.paths import as_torch_does, own_paths
 from zerosum.recipes import recipe
 from zerosum.types import Domain
 
@@ -117,9 +117,9 @@ def test_folded_at_once_or_plane_by_plane_is_the_same(kernel: int, stride: int, 
 def test_a_gpu_folds_large_kernels_to_few_channels_only() -> None:
     D, G = (build(recipe("dcgan-lite").players[name], Domain(shape=(1, 28, 28))) for name in "DG")
     gpu = torch.device("cuda")
-    assert folded(G, gpu, autocast=False) == ["layers.7"]
-    assert folded(G, gpu, autocast=True) == []
-    assert folded(D, gpu, autocast=False) == []
+    assert own_paths(G, gpu, autocast=False) == {FOLDED: ["layers.7"]}
+    assert own_paths(G, gpu, autocast=True) == {}
+    assert own_paths(D, gpu, autocast=False) == {}
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -244,7 +244,7 @@ def test_other_layers_are_torchs_own(layer: Conv2d, folds: list[int]) -> None:
     x = torch.randn(2, layer.in_channels, 28, 28, requires_grad=True)
     torch.testing.assert_close(layer(x), nn.Conv2d.forward(layer, x))
     assert folds == []
-    assert folded(layer, CPU, autocast=False) == []
+    assert own_paths(layer, CPU, autocast=False) == {}
 
 
 def test_autocast_takes_torchs_path(folds: list[int]) -> None:
@@ -290,11 +290,22 @@ def test_wide_kernels_and_masks_go_torchs_way_inside_as_torch_does() -> None:
     assert torch.allclose(made, same, atol=1e-5)
 
 
-def test_a_network_names_the_layers_that_fold() -> None:
-    network = nn.Sequential(Conv2d(1, 64, 4, 2, 1), nn.ReLU(), Conv2d(64, 64, 3), ConvTranspose2d(64, 3, 4, 2, 1))
-    assert folded(network, CPU, autocast=False) == ["0", "3"]
-    assert folded(network, torch.device("cuda"), autocast=False) == []
-    assert folded(network, CPU, autocast=True) == []
+def test_a_network_names_the_layers_that_go_another_way() -> None:
+    network = nn.Sequential(
+        Conv2d(1, 64, 4, 2, 1),
+        Dropout(0.4),
+        Dropout(0.0),
+        Conv2d(64, 256, 3),
+        Conv2d(256, 256, 4),
+        InstanceNorm(256),
+        ConvTranspose2d(256, 3, 4, 2, 1),
+    )
+    masks, norm = {"masks of 16 bits": ["1"]}, {"instance norm's gradient": ["5"]}
+    assert own_paths(network, CPU, autocast=False) == {FOLDED: ["0", "6"], PRODUCTS: ["3", "4"], **masks, **norm}
+    assert own_paths(network, torch.device("cuda"), autocast=False) == {}
+    assert own_paths(network, CPU, autocast=True) == masks
+    k2 = build(recipe("dcgan-k2").players["G"], Domain(shape=(1, 28, 28)))
+    assert own_paths(k2, CPU, autocast=False) == {"a wide kernel, as products": ["layers.7"]}
 
 
 def test_inside_as_torch_does_no_layer_folds(folds: list[int]) -> None:

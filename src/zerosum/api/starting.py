@@ -32,8 +32,7 @@ from zerosum.engine.run import RunFolder
 from zerosum.engine.training import Training
 from zerosum.errors import UserError, nearest
 from zerosum.networks import arguments, product
-from zerosum.networks.convolution import folded
-from zerosum.networks.paths import helps
+from zerosum.networks.paths import helps, own_paths
 from zerosum.shell import typed
 from zerosum.spec import LENGTHS, Recipe
 from zerosum.types import PathLike
@@ -125,13 +124,13 @@ def new_folder(
 
 
 def path_taken(training: Training) -> dict[str, Any]:
-    """Where and how the run computes; `folded`: of each player's network the layers with the path for few channels."""
+    """Where and how the run computes; `paths`: of each player's network the layers that go another way than torch's."""
     engine, networks = training.engine, training.game.networks.items()
     autocast = engine.precision == "bf16-mixed"
     by_onednn = product.AVAILABLE and helps(engine.device, autocast=autocast) and engine.precision != "64-true"
     return engine.describe() | {
         "products": "oneDNN" if by_onednn else "torch",
-        "folded": {name: folded(network, engine.device, autocast=autocast) for name, network in networks},
+        "paths": {name: own_paths(network, engine.device, autocast=autocast) for name, network in networks},
         "graphs": training.captures is not None,
     }
 

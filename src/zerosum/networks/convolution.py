@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zerosum.networks import columns
 from zerosum.networks.adjoint import Pair, Way, channels_last, forward, to_input
 from zerosum.networks.paths import folds_on_gpu, gpu_folds, helps, takes_own_path
 from zerosum.networks.product import linear
@@ -25,6 +26,8 @@ from zerosum.networks.product import linear
 FEW = 4  # channels that leave at least half of a vector of eight empty
 LARGE = 25  # elements of a kernel from which on a GPU folds as well
 PIXELS = 2**13  # in all images, from which on a convolution is faster than a linear map of their channels
+FOLDED = "few channels, folded"
+PRODUCTS = "many kernels, as products where there are few places"
 LARGEST = 4  # the product's size by that of its operand; beyond, memory costs what the arithmetic spares
 
 
@@ -44,6 +47,13 @@ class Conv2d(nn.Conv2d):
     def folds_on_gpu(self) -> bool:
         """Whether a GPU takes that path, too."""
         return self.folds and self.out_channels < self.in_channels and math.prod(self.kernel_size) >= LARGE
+
+    def own_path(self, device: torch.device, *, autocast: bool) -> str | None:
+        """See `own_paths`."""
+        if gpu_folds(device, autocast=autocast):
+            return FOLDED if self.folds_on_gpu else None
+        plain = isinstance(self.padding, str) or self.padding_mode != "zeros" or self.dilation != (1, 1)
+        return None if plain or not helps(device, autocast=autocast) else _said(self)
 
     def forward(self, input: Tensor) -> Tensor:
         if isinstance(self.padding, str) or self.padding_mode != "zeros":
@@ -81,6 +91,10 @@ class ConvTranspose2d(nn.ConvTranspose2d):
     def folds(self) -> bool:
         """Whether its sums to few channels take the path of this file on a CPU."""
         return self.out_channels <= self.in_channels and _pays(self)
+
+    def own_path(self, device: torch.device, *, autocast: bool) -> str | None:
+        """See `own_paths`."""
+        return _said(self) if helps(device, autocast=autocast) and self.dilation == (1, 1) else None
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         if output_size is not None or not _is_due(input) or self.dilation != (1, 1):
@@ -132,19 +146,14 @@ def spread(x: Tensor, weight: Tensor, *, stride: int) -> Tensor:
     return to_input(x, weight, None, size, Way((stride, stride), (0, 0)))
 
 
-def folded(network: nn.Module, device: torch.device, *, autocast: bool) -> list[str]:
-    """The names of a network's layers that take the path of this file on that device."""
-    if helps(device, autocast=autocast):
-        wanted = "folds"
-    elif gpu_folds(device, autocast=autocast):
-        wanted = "folds_on_gpu"
-    else:
-        return []
-    return [name for name, layer in network.named_modules() if getattr(layer, wanted, False)]
-
-
 def _is_due(input: Tensor) -> bool:
     return input.dim() == 4 and takes_own_path(input)
+
+
+def _said(layer: Conv2d | ConvTranspose2d) -> str | None:
+    if layer.folds:
+        return FOLDED
+    return PRODUCTS if layer.groups == 1 and layer.weight.numel() >= columns.MANY else None
 
 
 def _pays(layer: nn.Conv2d | nn.ConvTranspose2d) -> bool:

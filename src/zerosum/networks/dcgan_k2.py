@@ -7,6 +7,7 @@ another order: torch's own takes many times as long on a CPU.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -36,6 +37,10 @@ class WideConv(SameConv):
     Each row of pixels meets each row of the kernel in a product with a Toeplitz matrix; what belongs
     to one row of the output is then summed.
     """
+
+    def own_path(self, device: torch.device, *, autocast: bool) -> str | None:
+        """See `own_paths`."""
+        return "a wide kernel, as products"
 
     def forward(self, input: Tensor) -> Tensor:
         if not wanted():

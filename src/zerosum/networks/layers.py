@@ -21,7 +21,7 @@ from zerosum.errors import UserError
 from zerosum.networks.adjoint import channels_last
 from zerosum.networks.convolution import Conv2d, ConvTranspose2d
 from zerosum.networks.instance import instance_norm
-from zerosum.networks.paths import wanted
+from zerosum.networks.paths import helps, wanted
 from zerosum.networks.product import Linear
 from zerosum.types import Domain
 
@@ -220,6 +220,10 @@ class Dropout(nn.Dropout):
     def forward(self, input: Tensor) -> Tensor:
         return self.dropped(input) if self.training else input
 
+    def own_path(self, device: torch.device, *, autocast: bool) -> str | None:
+        """See `own_paths`."""
+        return "masks of 16 bits" if device.type == "cpu" and self.p not in (0.0, 1.0) else None
+
     def dropped(self, input: Tensor) -> Tensor:
         """What a training network makes of it."""
         if input.device.type != "cpu" or self.p in (0.0, 1.0) or not wanted():
@@ -243,6 +247,10 @@ class InstanceNorm(nn.GroupNorm):
 
     def __init__(self, features: int, *, affine: bool = False) -> None:
         super().__init__(features, features, affine=affine)
+
+    def own_path(self, device: torch.device, *, autocast: bool) -> str | None:
+        """See `own_paths`."""
+        return "instance norm's gradient" if helps(device, autocast=autocast) else None
 
     def forward(self, input: Tensor) -> Tensor:
         return instance_norm(input, self.weight, self.bias, self.eps)

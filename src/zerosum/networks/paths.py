@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 _wanted = True
 
@@ -34,6 +34,18 @@ def gpu_folds(device: torch.device, *, autocast: bool) -> bool:
 def folds_on_gpu(input: Tensor) -> bool:
     """Whether such kernels are folded with this input."""
     return _wanted and gpu_folds(input.device, autocast=torch.is_autocast_enabled("cuda"))
+
+
+def own_paths(network: nn.Module, device: torch.device, *, autocast: bool) -> dict[str, list[str]]:
+    """The ways that a network's layers go there instead of torch's, in words, each with the names of the layers.
+
+    A layer that has such a way says so in its method `own_path`.
+    """
+    found: dict[str, list[str]] = {}
+    for name, layer in network.named_modules():
+        if (tell := getattr(layer, "own_path", None)) and (path := tell(device, autocast=autocast)):
+            found.setdefault(path, []).append(name)
+    return found
 
 
 @contextmanager
