@@ -206,6 +206,13 @@ def section(about: dict[str, Any]) -> list[str]:
             f"| `{name}` | {row['size'] or MNIST} | {row['batch']} | {row['parameters'] / 1e6:.1f} M | "
             f"{said(row['turns']['ours'])} | {times} | {passed} | {row['memory']:,} |"
         )
+    behind = [
+        f"`{name}`"
+        for name, row in sorted(about["rows"].items())
+        if max(row["turns"]["ours"]) < min(row["turns"]["torch"])
+    ]
+    if behind:
+        lines += ["", f"Slower than torch's paths in every turn: {', '.join(behind)}."]
     return lines
 
 

@@ -3,8 +3,9 @@
     python benchmarks/growth.py            every row that is not there yet
 
 Run it on a machine that does nothing else. A row is a process of its own: steps of `quick` on digits that were resized
-for the purpose, images a second in the median of five turns, and the most memory that the process held. Data sets of
-more than 10,000 images are the same digits again and again in a memory-mapped file, for this measurement alone.
+for the purpose, images a second in the median of five turns, and the memory that the process holds after the last.
+Data sets of more than 10,000 images are the same digits again and again in a memory-mapped file, for this measurement
+alone.
 """
 
 from __future__ import annotations

@@ -59,6 +59,12 @@ PATHS = {
     "toeplitz": Path(
         "a 28x28 kernel as products", "dcgan-k2", replace(dcgan_k2.WideConv, "forward", layers.SameConv.forward)
     ),
+    "adam, batches of 8": Path(
+        "kernels handed to Adam as they lie", "dcgan-smooth", replace(training, "Adam", torch.optim.Adam)
+    ),
+    "instance, one image": Path(
+        "instance norm's gradient", "cyclegan", replace(instance, "takes_own_path", lambda x: False)
+    ),
     "instance": Path("instance norm's gradient", "stargan", replace(instance, "takes_own_path", lambda x: False)),
 }
 

@@ -39,9 +39,17 @@ from zerosum.engine.engine import cores
 ROUNDS, SECONDS = 7, 10.0
 TARGETS = {"dcgan-lite": 2.0, "mlp": 1.5, "dcgan-smooth": 1.5, "dcgan-faces": 1.5, "dcgan-k2": 5.0}
 EARLIER = (
-    "These were run before the plain loop was freed of zerosum's way with memory, which makes it up to a third faster "
-    "than what tutorials run: it would fall further behind now."
+    "These were run before the plain loop was freed of zerosum's way with memory, with which it is faster than what "
+    "tutorials run, and before later changes of zerosum."
 )
+KINDS = {  # of operators, by a part of their names
+    "convolutions and products": ("convolution", "mkldnn", "::mm", "addmm", "bmm"),
+    "Adam": ("adam", "Adam", "_foreach"),
+    "normalization": ("batch_norm",),
+    "activations and dropout": ("leaky_relu", "::relu", "tanh", "sigmoid", "threshold", "random_", "::ge", "::mul"),
+    "copies": ("copy_", "::cat", "index", "::pad", "fill_"),
+}
+SPLIT = ("mlp", "dcgan-smooth", "dcgan-faces")  # the recipes that miss their goals
 OTHER = FOLDER / "speed-other.json"
 NAME = "speed-avx2" if held() else "speed"
 
@@ -71,6 +79,7 @@ def main() -> None:
         write_section(NAME, about, section(about))
     if told.operators or not (apart or "operators" in about or held()):
         about["operators"] = speed.operators("dcgan-lite", told.threads)
+        about["kinds"] = {name: kinds(speed.operators(name, told.threads, most=10_000)) for name in SPLIT}
     if told.chores or not (apart or "chores" in about or held()):
         about["chores"] = all_chores(told.threads)
     write_section(NAME, about, section(about))
@@ -136,9 +145,10 @@ def section(about: dict[str, Any]) -> list[str]:
         "(slowest and fastest turn), the contestants in turns and in processes of their own, warm-up excluded. The "
         "plain loop is what PyTorch tutorials write, with the recipe's networks, batch and order of updates "
         "(`zerosum/bench/plain.py`); data lie in memory for both. zerosum's rounds are those of `zerosum train`, with "
-        "the losses and accuracies of its log, without pictures, scores and the watch. In float64 both have the same "
-        "weights after twenty steps, and in float32 the first step's gradients within 1e-4 of each tensor's norm "
-        "(`tests/bench`); of `dcgan-faces` at its own batch within 1e-2, where the plain loop's are up to 8e-4 from "
+        "the losses and accuracies of its log, looked at in every 50th step, without pictures, scores and the watch. "
+        "In float64 both have the same weights after twenty steps, and in float32 the first step's gradients within "
+        "1e-4 of each tensor's norm, at few images and at the recipe's own batch (of `dcgan-k2` an eighth of it; "
+        "`tests/bench`); of `dcgan-faces` at its own batch within 1e-2, where the plain loop's are up to 8e-4 from "
         "those that it has in float64: some of its units lie so near zero that rounding decides their side.",
         "",
         *table(about["races"], TARGETS),
@@ -158,7 +168,8 @@ def section(about: dict[str, Any]) -> list[str]:
         lines += ["", EARLIER]
     if not held() and OTHER.exists():
         lines += ["", elsewhere(json.loads(OTHER.read_text()))]
-    return lines + limits(about) + operators(about.get("operators", [])) + chores(about.get("chores", []))
+    lines += limits(about) + split(about.get("kinds", {}))
+    return lines + operators(about.get("operators", [])) + chores(about.get("chores", []))
 
 
 def others(races: Mapping[str, Any]) -> str:
@@ -246,15 +257,40 @@ def limits(about: dict[str, Any]) -> list[str]:
 
 
 BELOW = (
-    "What stands between a recipe and its goal: of `dcgan-faces` the convolutions alone, since nothing else could take "
-    "time if it were to be reached; of `mlp` that its step is small. About half of it are products of 64 rows, which a "
-    "second thread shortens by little; the rest is Adam, which reads and writes two million weights and their moments "
-    "for 64 images, and the cost of calling some hundred small operations. Tried, and of no or little use there: MKL "
-    "or oneDNN for the products (see the table of paths), their operands in another order or copied to lie by rows, "
+    "What stands between a recipe and its goal. Of `dcgan-faces` the convolutions alone, since nothing else could take "
+    "time if it were to be reached, and of the Keras script the same: it is oneDNN's convolutions on both sides. Of "
+    "`dcgan-smooth` convolutions as well, at batches of 8: products take the place of the largest, and what is left "
+    "beside them is a sixth of the step. Of `mlp` that its step is small: about half of it are products of 64 rows, "
+    "which a second thread shortens by little, and in which the plain loop loses nothing, since MKL is nearly as fast "
+    "as oneDNN on this processor; the rest is Adam, which reads and writes two million weights and their moments for "
+    "64 images, and the cost of calling some hundred small operations. Tried, and of no or little use there: MKL or "
+    "oneDNN for the products (see the table of paths), their operands in another order or copied to lie by rows, "
     "products outside of autograd's own functions (about 2%), Adam without what torch asks at each of its calls (1 to "
-    "3%), all weights in one buffer, huge pages, torch.compile. The plain loop's products are MKL's, which is as fast "
-    "as oneDNN on this processor, so that only what lies between them can be spared."
+    "3%), all weights in one buffer, huge pages, torch.compile."
 )
+
+
+def kinds(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The operators of a step by kind."""
+    found = {kind: {"kind": kind, "calls": 0, "milliseconds": 0.0} for kind in (*KINDS, "everything else")}
+    for row in rows:
+        kind = next((k for k, parts in KINDS.items() if any(p in row["operator"] for p in parts)), "everything else")
+        found[kind]["calls"] += row["calls"]
+        found[kind]["milliseconds"] += row["milliseconds"]
+    return list(found.values())
+
+
+def split(found: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """Where the time of a step goes in the recipes that miss their goals, by kind."""
+    if not found:
+        return []
+    lines = ["", "Where the time of a step goes there, in ms under torch's profiler (calls in brackets):", ""]
+    names = [row["kind"] for row in next(iter(found.values()))]
+    lines += [f"| recipe | {' | '.join(names)} |", "|---|" + "---|" * len(names)]
+    for name, rows in found.items():
+        cells = [f"{row['milliseconds']:.1f} ({row['calls']})" for row in rows]
+        lines.append(f"| `{name}` | {' | '.join(cells)} |")
+    return lines
 
 
 def operators(rows: list[dict[str, Any]]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,6 +46,13 @@ def run(faces: str, tmp_path_factory: pytest.TempPathFactory) -> zerosum.Run:
 def image(tmp_path: Path) -> Path:
     Image.fromarray(open_dataset("digits").train.samples[5, :, :, 0]).save(tmp_path / "a.png")
     return tmp_path / "a.png"
+
+
+def test_in_the_last_stage_the_encoder_alone_has_a_loss(run: zerosum.Run) -> None:
+    steps = [json.loads(line) for line in (run.path / "events.jsonl").read_text().splitlines() if '"step"' in line]
+    told = [event for event in steps if event["event"] == "step"]
+    assert {"D/adv", "G/adv"} <= told[0]["losses"].keys()
+    assert told[-1]["losses"].keys() == {"E/z"}
 
 
 @pytest.mark.parametrize("steps", [2, 6])

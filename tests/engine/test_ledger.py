@@ -44,6 +44,18 @@ def test_terms_may_come_and_go_from_step_to_step() -> None:
     assert ledger.latest == {"D/adv": 3.0, "D/r1": 4.0, "G/adv": 6.0}
 
 
+def test_a_stage_leaves_the_terms_of_those_before_it_behind() -> None:
+    ledger = Ledger()
+    record(ledger, 1, D_adv=1.0, G_adv=2.0)
+    ledger.settle(ledger.values())
+    record(ledger, 2, D_adv=3.0, G_adv=4.0)
+    ledger.turn_over(3)
+    record(ledger, 3, E_z=0.5)
+    ledger.settle(ledger.values())
+    assert ledger.latest == {"E/z": 0.5}
+    assert ledger.epoch_sum == 6.0
+
+
 def test_nothing_to_settle_is_no_trouble() -> None:
     ledger = Ledger()
     ledger.settle(ledger.values())

@@ -156,6 +156,17 @@ def test_a_player_that_a_stage_leaves_out_is_not_beaten_and_one_whose_turns_chan
         assert watch.verdict.name == name
 
 
+def test_what_an_exam_does_not_ask_is_no_evidence(story: Any, recipe: Any) -> None:
+    """A translator's exam has no coverage."""
+    for coverage, key in ((None, "variety.alone"), (0.7, "variety")):
+        watch = judged(story(exams={"spread": 0.05, "nearest": 0.01, "coverage": coverage}, scores=STUCK), recipe)
+        assert watch.verdict is not None
+        assert watch.verdict.name == "mode collapse"
+        told = watch.verdict.evidence[0]
+        assert told.key == key
+        assert all(math.isfinite(float(value)) for value in told.values.values())
+
+
 def test_one_noisy_exam_does_not_give_labels_a_meaning(story: Any, recipe: Any) -> None:
     events = story(exams={"label_gap": 0.0}, scores=FALLING)
     exams = [event for event in events if event["event"] == "exam"]

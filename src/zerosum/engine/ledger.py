@@ -23,17 +23,21 @@ class Ledger:
     """Collects the terms of each step without a read from the device; `settle` reads them all at once."""
 
     def __init__(self) -> None:
-        self._open: list[tuple[int, dict[str, Tensor]]] = []
-        self.latest: dict[str, float] = {}  # the last value of each term
+        self._open: list[tuple[int, dict[str, Tensor] | None]] = []  # a step's terms; None where a stage begins
+        self.latest: dict[str, float] = {}  # the last value of each term of this stage
         self.epoch_sum = 0.0  # of G's terms, over the steps of this epoch
         self.epoch_count = 0
 
     def record(self, step: int, terms: dict[str, Tensor]) -> None:
         self._open.append((step, terms))
 
+    def turn_over(self, step: int) -> None:
+        """A stage begins with that step: what only earlier ones played is not the latest of anything any more."""
+        self._open.append((step, None))
+
     def values(self) -> Tensor | None:
         """All that was recorded since the last `settle`, flat and in order; still on the device."""
-        flat = [value for _, terms in self._open for value in terms.values()]
+        flat = [value for _, terms in self._open if terms is not None for value in terms.values()]
         return stacked(flat) if flat else None
 
     def settle(self, values: Tensor | None) -> None:
@@ -44,6 +48,9 @@ class Ledger:
         numbers = iter(values.tolist() if values is not None else ())
         entries, self._open = self._open, []
         for step, terms in entries:
+            if terms is None:
+                self.latest = {}
+                continue
             for name in terms:
                 number = next(numbers)
                 if not math.isfinite(number):

@@ -83,7 +83,10 @@ class Training:
     def take_step(self, *, observe: bool) -> Terms:
         """Play one round. Returns what was seen, if `observe`; the loss terms go to the ledger."""
         self.step += 1
-        recipe = self.plan.leg(self.step).at(self.step)
+        leg = self.plan.leg(self.step)
+        if self.step == leg.after + 1 > self.plan.begins + 1:
+            self.ledger.turn_over(self.step)
+        recipe = leg.at(self.step)
         if recipe is not self.recipe:
             self.enter(recipe)
         self._set_rates(self.plan.lr_factor(self.step, recipe))

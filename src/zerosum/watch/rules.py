@@ -136,8 +136,11 @@ def mode_collapse(now: Signals) -> Finding | None:
     repeated = now.nearest < REPEATED or (now.nearest < ALIKE and not improving(now))
     if lost and (now.spread < SAME or repeated):
         strength = max(1 - now.spread / SAME, 1 - now.nearest / REPEATED, 0.5)
-        values: dict[str, float | str] = {"spread": now.spread, "nearest": now.nearest, "coverage": now.coverage}
-        return Finding("mode collapse", (Evidence("variety", values), *score(now)), strength)
+        values: dict[str, float | str] = {"spread": now.spread, "nearest": now.nearest}
+        told = Evidence("variety.alone", values)
+        if not math.isnan(now.coverage):  # translators have none
+            told = Evidence("variety", values | {"coverage": now.coverage})
+        return Finding("mode collapse", (told, *score(now)), strength)
     return None
 
 

@@ -45,6 +45,10 @@ TEXTS = {
         "Two samples differ {spread:.0%} as much as two real images, and the most similar ones {nearest:.0%} (both "
         "100% where all is well); the samples come near {coverage:.0%} of the real images."
     ),
+    "evidence.variety.alone": (
+        "Two samples differ {spread:.0%} as much as two real images, and the most similar ones {nearest:.0%}: both are "
+        "100% where all is well."
+    ),
     "evidence.range": (
         "The samples' values span only {reach:.1%} of the range of the real ones: the two are not on one scale."
     ),

@@ -50,6 +50,10 @@ TEXTS = {
         "Hai ảnh sinh ra chỉ khác nhau bằng {spread:.0%} so với hai ảnh thật, và các ảnh giống nhau nhất bằng "
         "{nearest:.0%} (cả hai là 100% khi mọi thứ đều ổn); ảnh sinh ra đến gần {coverage:.0%} số ảnh thật."
     ),
+    "evidence.variety.alone": (
+        "Hai ảnh sinh ra chỉ khác nhau bằng {spread:.0%} so với hai ảnh thật, và các ảnh giống nhau nhất bằng "
+        "{nearest:.0%}: cả hai là 100% khi mọi thứ đều ổn."
+    ),
     "evidence.range": (
         "Giá trị của ảnh sinh ra chỉ trải trên {reach:.1%} miền giá trị của ảnh thật: hai bên không cùng một thang đo."
     ),
