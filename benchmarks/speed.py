@@ -260,7 +260,7 @@ BELOW = (
     "What stands between a recipe and its goal. Of `dcgan-faces` the convolutions alone, since nothing else could take "
     "time if it were to be reached, and of the Keras script the same: it is oneDNN's convolutions on both sides. Of "
     "`dcgan-smooth` convolutions as well, at batches of 8: products take the place of the largest, and what is left "
-    "beside them is a sixth of the step. Of `mlp` that its step is small: about half of it are products of 64 rows, "
+    "beside them is a quarter of the step. Of `mlp` that its step is small: about half of it are products of 64 rows, "
     "which a second thread shortens by little, and in which the plain loop loses nothing, since MKL is nearly as fast "
     "as oneDNN on this processor; the rest is Adam, which reads and writes two million weights and their moments for "
     "64 images, and the cost of calling some hundred small operations. Tried, and of no or little use there: MKL or "

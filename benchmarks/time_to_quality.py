@@ -232,7 +232,7 @@ def section(about: dict[str, Any]) -> list[str]:
         lines += [
             "",
             f"On {here['machine']}, `zerosum train quick --data mnist --minutes 2` by the clock "
-            f"made {here['images']:,} images in {here['trained']:.1f} minutes, the last of its rates included, and a "
+            f"XX
             f"distance of {here['figures']['fid']:.2f}.",
         ]
     return lines
