@@ -247,16 +247,19 @@ def section(about: dict[str, Any]) -> list[str]:
         "and in processes of their own, warm-up excluded; the same images in memory, size and batch for both. "
         "Parameters are those of all networks together.",
         "",
-        "| recipe | pixels, batch | images/s | parameters | beside it | images/s | parameters | times as fast | goal |",
+        "| recipe | pixels, batch | images/s | parameters | beside it | images/s | parameters "
+        "| times as fast (by round) | goal |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for race in RACES:
         if (found := about["races"].get(race.name)) is not None:
             ours, theirs = found["ours"], found["theirs"]
             times = np.median(ours["rates"]) / np.median(theirs["rates"])
+            rounds = [mine / other for mine, other in zip(ours["rates"], theirs["rates"], strict=True)]
             lines.append(
                 f"| `{race.name}` | {race.ours['size']}, {ours['batch']:g} | {said(ours['rates'])} | "
-                f"{millions(ours)} | {race.peer} | {said(theirs['rates'])} | {millions(theirs)} | {times:.2f} | "
+                f"{millions(ours)} | {race.peer} | {said(theirs['rates'])} | {millions(theirs)} | {times:.2f} "
+                f"({min(rounds):.2f}-{max(rounds):.2f}) | "
                 f"{race.goal or ''} |"
             )
     lines += ["", "What differs: " + "; ".join(f"`{race.name}`, {race.says}" for race in RACES) + "."]

@@ -291,20 +291,27 @@ def zoo(told: list[dict[str, Any]]) -> list[str]:
     found = [line for line in told if line["name"] in named("zoo")]
     if not found:
         return []
-    usual = Counter(line["machine"] for line in found).most_common(1)[0][0]
+    others, footnote = machines(found)
     rows = ["", *ZOO_HEAD.splitlines(), "", "| command | minutes | distance | images | after 50,000 |"]
     rows.append("|---|---|---|---|---|")
     for line in sorted(found, key=lambda line: line["figures"]["fid"]):
         speed = line["images"] / line["trained"]
         early = min(line["scores"], key=lambda score: abs(score[0] * speed - 50_000))
         then = f"{early[1]:.1f}" if early[0] * speed > 40_000 else "not reached"
-        mark = "" if line["machine"] == usual else SLOWER
+        mark = SLOWER if line["machine"] in others else ""
         rows.append(
             f"| `{shown(line['command'])}`{mark} | {line['trained']:.0f} | {line['figures']['fid']:.2f} | "
             f"{line['images']:,} | {then} |"
         )
-    others = sorted({line["machine"] for line in found} - {usual})
-    return [*rows, "", f"{SLOWER.strip()} on {' and '.join(others)}, slower than the others'."] if others else rows
+    return rows + footnote
+
+
+def machines(told: list[dict[str, Any]]) -> tuple[set[str], list[str]]:
+    """The machines that fewer of these rows were trained on, and what the mark of such rows means."""
+    usual = Counter(line["machine"] for line in told).most_common(1)[0][0]
+    others = {line["machine"] for line in told} - {usual}
+    said = f"{SLOWER.strip()} on {' and '.join(sorted(others))}, slower than the others': compare by images."
+    return others, ["", said] if others else []
 
 
 def faces(told: list[dict[str, Any]]) -> list[str]:

@@ -354,6 +354,7 @@ def write() -> None:
     told = quality.lines(LINES)
     if not told:
         return
+    others, footnote = quality.machines(told)
     parts = [
         *head(" ".join(line["command"] for line in told)),
         "",
@@ -362,9 +363,9 @@ def write() -> None:
     ]
     for line in told:
         figures = ", ".join(f"{name} {value:g}{beside(line, name)}" for name, value in line["figures"].items())
-        mark = quality.MARK if results.WIDE in line["machine"] else ""
+        mark = quality.SLOWER if line["machine"] in others else ""
         parts.append(f"| `{line['command']}`{mark} | {line['minutes']:g} | {line['images']:,} | {figures} |")
-    parts = quality.marked(parts)
+    parts += footnote
     for line in told:
         if line["name"] not in UNSHOWN:
             parts += ["", f"`{line['name']}`:", "", f"![what {line['name']} makes](results/{line['name']}.png)"]
@@ -393,7 +394,9 @@ DIGITS_TOLD = {  # sentences, each for the rows whose commands have the word bef
     "output, and the target of pairs; of sets that may not be passed on (CamVid, flowers, faces) outputs alone. "
     "In brackets, where a row was judged since there are such yardsticks: the same of as many images that were trained "
     "on (`real`), and of the input as it is. Distances of few images (80 of each kind of flower, 233 street scenes) "
-    "are large for that alone.",
+    "are large for that alone; and what is made of a pair's one half is judged beside its other half, so that it may "
+    "come nearer than `real`, which is of other scenes. `fid` is by an encoder that learned from the row's own images. "
+    "A row is one run; one by minutes fixes its steps early, and takes longer where the machine slows down.",
     ":inverted": "`inverted` is MNIST's digits, and other ones inverted, unpaired.",
     ":colours": "`colours` is digits in four colours. `digit kept` and `right domain` are of 1,000 test digits led "
     "into every other domain: the first by digits-net, the second by which domain's own version of the digit is "
@@ -405,7 +408,8 @@ DIGITS_TOLD = {  # sentences, each for the rows whose commands have the word bef
     "(`cycle`, `matching`, `d_every`) its error there and back is half as large, and more than half of the digits keep "
     "one name.",
     "adversarial=0": "By eye, `pix2pix`'s streets have edges, windows and lines on the road where those of the "
-    "distance alone (`adversarial=0`) are a blur; its few scenes at dusk have a pattern of coloured dots.",
+    "distance alone (`adversarial=0`) are a blur; its scenes at dusk, a quarter of all, have a pattern of coloured "
+    "dots.",
     "daisy2sunflower": "`cyclegan` paints petals of the other flower, and a pattern of dots into leaves; `discogan`, "
     "with fewer and simpler layers, leaves little but colours, and several of its pictures are nearly one.",
     "pix2pixhd --data": "`pix2pixhd` learns to make images of half the size first, in a network of half the channels: "
