@@ -46,6 +46,7 @@ SKETCH_SAID = (
     "At two minutes `quick` has {:.2f} of the distance of its first sketch (goal: 1/2; `python benchmarks/sketch.py`): "
     "two 3x3 convolutions with pixel shuffle in G, batch 128 at 1e-3, and no classes."
 )
+ALONE = "`quick` without classes"
 PEERS = ("mlp", "dcgan-lite", "dcgan-smooth")
 
 
@@ -221,6 +222,7 @@ def section(about: dict[str, Any]) -> list[str]:
         if REALS in found:
             share = statistics.fmean(found[REALS][30]) / ends[best]
             lines[-1] += f" Real training images have {share:.2f} of it, below which no generator can be asked to go."
+        lines += ["", alone(found, ends[best])] if ALONE in found else []
     if tried := quality.lines(longer.KEPT):
         told = ", ".join(f"{row['variant']} {row['fid']:.2f}" for row in tried)
         lines += ["", "Tried for ten minutes, in as many images as each makes then (`python benchmarks/longer.py`, "]
@@ -236,6 +238,19 @@ def section(about: dict[str, Any]) -> list[str]:
             f"{here['figures']['fid']:.2f}.",
         ]
     return lines
+
+
+def alone(found: dict[str, dict[int, list[float]]], best: float) -> str:
+    """What quick has without the labels that its peers don't have either."""
+    parts = [f"{fids[0] / best:.2f} of it at {minutes} min" for minutes, fids in sorted(found[ALONE].items())]
+    told = f"Without classes, as its peers are, `quick` has {', '.join(parts)}"
+    if 10 in found[ALONE]:
+        return f"{told}."
+    (row,) = (line for line in quality.lines() if line["name"] == "quick-unlabelled-mnist-10")
+    return (
+        f"{told}; a run of ten minutes has not been judged here, and one of ten minutes of a single thread (on "
+        f"[results](results.md)) has {row['figures']['fid']:.2f} after {row['images']:,} images."
+    )
 
 
 def cell(values: list[float]) -> str:

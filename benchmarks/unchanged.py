@@ -42,7 +42,7 @@ class Proof:
 PROOFS = {
     "mlp": Proof("mnist", 9_370, 5),
     "dcgan-lite": Proof("mnist", 586, 3),
-    "dcgan-faces": Proof(f"folder:{tasks.FACES}", 300, 3, ("fid", "swd")),
+    "dcgan-faces": Proof("folder:few-faces", 300, 3, ("fid", "swd")),
 }
 
 
