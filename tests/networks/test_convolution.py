@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from zerosum.networks import adjoint, build, columns
@@ -304,6 +305,11 @@ def test_a_network_names_the_layers_that_go_another_way() -> None:
     assert own_paths(network, CPU, autocast=False) == {FOLDED: ["0", "6"], PRODUCTS: ["3", "4"], **masks, **norm}
     assert own_paths(network, torch.device("cuda"), autocast=False) == {}
     assert own_paths(network, CPU, autocast=True) == masks
+    normed = spectral_norm(Conv2d(64, 256, 3))
+    begun = {name: value.clone() for name, value in normed.state_dict().items()}
+    assert own_paths(nn.Sequential(normed), CPU, autocast=False) == {PRODUCTS: ["0"]}
+    for name, value in normed.state_dict().items():  # looking on is no step of the power iteration
+        assert torch.equal(value, begun[name])
     k2 = build(recipe("dcgan-k2").players["G"], Domain(shape=(1, 28, 28)))
     assert own_paths(k2, CPU, autocast=False) == {"a wide kernel, as products": ["layers.7"]}
 

@@ -153,7 +153,9 @@ def _is_due(input: Tensor) -> bool:
 def _said(layer: Conv2d | ConvTranspose2d) -> str | None:
     if layer.folds:
         return FOLDED
-    return PRODUCTS if layer.groups == 1 and layer.weight.numel() >= columns.MANY else None
+    # Not asked of the weight: a spectral norm would take a step each time that it is looked at.
+    count = layer.in_channels * layer.out_channels * math.prod(layer.kernel_size)
+    return PRODUCTS if layer.groups == 1 and count >= columns.MANY else None
 
 
 def _pays(layer: nn.Conv2d | nn.ConvTranspose2d) -> bool:
