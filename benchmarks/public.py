@@ -32,7 +32,7 @@ from torch import Tensor, nn
 import peers
 import tasks
 from results import machine
-from sections import kept, said, write_section
+from sections import by_round, kept, said, write_section
 from zerosum import recipes
 from zerosum.api.assemble import settle
 from zerosum.bench.contestants import Ours, answer
@@ -255,12 +255,10 @@ def section(about: dict[str, Any]) -> list[str]:
         if (found := about["races"].get(race.name)) is not None:
             ours, theirs = found["ours"], found["theirs"]
             times = np.median(ours["rates"]) / np.median(theirs["rates"])
-            rounds = [mine / other for mine, other in zip(ours["rates"], theirs["rates"], strict=True)]
             lines.append(
                 f"| `{race.name}` | {race.ours['size']}, {ours['batch']:g} | {said(ours['rates'])} | "
                 f"{millions(ours)} | {race.peer} | {said(theirs['rates'])} | {millions(theirs)} | {times:.2f} "
-                f"({min(rounds):.2f}-{max(rounds):.2f}) | "
-                f"{race.goal or ''} |"
+                f"{by_round(ours['rates'], theirs['rates'])} | {race.goal or ''} |"
             )
     lines += ["", "What differs: " + "; ".join(f"`{race.name}`, {race.says}" for race in RACES) + "."]
     return lines

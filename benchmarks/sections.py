@@ -46,6 +46,12 @@ def said(turns: list[float]) -> str:
     return f"{middle} ({low}-{high})"
 
 
+def by_round(ours: list[float], theirs: list[float]) -> str:
+    """`(1.17-1.26)`: how many times as fast we were than they in the same round, at least and at most."""
+    rounds = [mine / other for mine, other in zip(ours, theirs, strict=True)]
+    return f"({min(rounds):.2f}-{max(rounds):.2f})"
+
+
 def write_section(name: str, about: dict[str, Any], lines: list[str]) -> None:
     """Keep what was measured as NAME.json, its section as NAME.md, and make the page of the sections there are."""
     FOLDER.mkdir(parents=True, exist_ok=True)

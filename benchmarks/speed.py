@@ -30,7 +30,7 @@ import torch
 from PIL import Image
 
 from results import held, machine
-from sections import FOLDER, kept, said, write_section
+from sections import FOLDER, by_round, kept, said, write_section
 from zerosum.bench import speed
 from zerosum.bench.plain import LOOPS
 from zerosum.data import open_dataset
@@ -210,14 +210,11 @@ def table(races: dict[str, Any], targets: Mapping[str, float | None]) -> list[st
     """A row for each race, with its goal where it has one."""
     lines = ["| recipe | zerosum | plain PyTorch loop | times as fast (by round) | goal |", "|---|---|---|---|---|"]
     for name, race in races.items():
-        ours, plain = (said(race["results"][kind]["rates"]) for kind in ("zerosum", "plain"))
-        turns = zip(*(race["results"][kind]["rates"] for kind in ("zerosum", "plain")), strict=True)
-        rounds = [mine / theirs for mine, theirs in turns]
+        ours, plain = (race["results"][kind]["rates"] for kind in ("zerosum", "plain"))
         goal = targets[name]
         shown = "" if goal is None else f"{goal:g}"
         lines.append(
-            f"| `{name}` | {ours} | {plain} | {race['times_plain']:.2f} "
-            f"({min(rounds):.2f}-{max(rounds):.2f}) | {shown} |"
+            f"| `{name}` | {said(ours)} | {said(plain)} | {race['times_plain']:.2f} {by_round(ours, plain)} | {shown} |"
         )
     return lines
 

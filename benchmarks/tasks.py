@@ -121,22 +121,23 @@ def group_of(width: float, edges: tuple[float, ...]) -> int:
     return int(np.searchsorted(edges, width, side="right"))
 
 
-def hair() -> Iterator[tuple[str, Bytes]]:
-    """The anime faces by the colour of their hair."""
+def faces() -> Iterator[tuple[str, Bytes]]:
+    """The anime faces in the archive's order, with the names of their files."""
     with tarfile.open(os.path.expandvars(FACES)) as archive:
         for member in archive:
             if member.isfile() and (file := archive.extractfile(member)) is not None:
                 image = np.asarray(Image.open(io.BytesIO(file.read())).convert("RGB"))
-                yield f"{colour_of_hair(image)}/{Path(member.name).stem}.png", image
+                yield f"{Path(member.name).stem}.png", image
+
+
+def hair() -> Iterator[tuple[str, Bytes]]:
+    """The same by the colour of their hair."""
+    return ((f"{colour_of_hair(image)}/{name}", image) for name, image in faces())
 
 
 def few_faces() -> Iterator[tuple[str, Bytes]]:
-    """The first thousand of the anime faces: what is sent to a machine that can't have more."""
-    with tarfile.open(os.path.expandvars(FACES)) as archive:
-        for member in islice((member for member in archive if member.isfile()), 1_000):
-            file = archive.extractfile(member)
-            assert file is not None
-            yield f"{Path(member.name).stem}.png", np.asarray(Image.open(io.BytesIO(file.read())).convert("RGB"))
+    """The first thousand of them: what is sent to a machine that can't have more."""
+    return islice(faces(), 1_000)
 
 
 def colour_of_hair(image: Bytes) -> str:

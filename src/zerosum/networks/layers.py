@@ -132,9 +132,12 @@ class _Clipped(torch.autograd.Function):
         return gradient[0], None, None
 
 
+_clip: Callable[..., Tensor] = _Clipped.apply
+
+
 def clipped(x: Tensor, value_range: tuple[float, float]) -> Tensor:
     """What others see of a G that ends linearly: within the range, and to be led back into it where it is beyond."""
-    return _Clipped.apply(x, *value_range) if torch.is_grad_enabled() else x.clamp(*value_range)  # type: ignore
+    return _clip(x, *value_range) if torch.is_grad_enabled() else x.clamp(*value_range)
 
 
 def require_images(domain: Domain, network: str, sizes: tuple[int, ...] = ()) -> None:
