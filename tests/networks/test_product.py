@@ -117,3 +117,14 @@ def test_a_slice_costs_what_a_whole_costs() -> None:
             near(found, pull.t() @ x.t())
     for name in slices:
         assert min(times[name]) < 30 * min(times["whole"])
+
+
+@pytest.mark.skipif(not product.AVAILABLE, reason="this torch lacks the operator")
+@pytest.mark.parametrize("columns", [24, 400])
+def test_a_gradient_of_a_gradient_lies_as_its_weight_does(columns: int, taken: list[tuple[int, ...]]) -> None:
+    """By columns, each addition to the weight's own gradient would take six times as long."""
+    x, weight = torch.randn(64, 48, requires_grad=True), torch.randn(columns, 48, requires_grad=True)
+    (slope,) = torch.autograd.grad(linear(x, weight).square().sum(), x, create_graph=True)
+    twice = torch.autograd.grad(slope.square().sum(), (x, weight))
+    assert len(taken) > 4
+    assert all(found.is_contiguous() for found in twice)

@@ -30,17 +30,24 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,), (a, b) = gradients, ctx.saved_tensors
-        by_a = product(gradient, b.t()) if ctx.needs_input_grad[0] else None
-        by_b = _by_terms(gradient, a) if ctx.needs_input_grad[1] else None
+        by_a = _product_like(a, gradient, b.t()) if ctx.needs_input_grad[0] else None
+        by_b = _by_terms(gradient, a, b) if ctx.needs_input_grad[1] else None
         return by_a, by_b, gradient.sum(0) if ctx.needs_input_grad[2] else None
 
 
-def _by_terms(gradient: Tensor, a: Tensor) -> Tensor:
-    """gradient (N, M) and a (N, K) to (M, K), by the way on which less is copied.
+def _product_like(like: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """The product of a and b to lie as `like` does, by rows or by columns, since it is soon added to its kind."""
+    return product(a, b) if like.is_contiguous() else product(b, a).t()
 
-    The first operand is copied to lie by rows; where that is a, what is found is copied, too.
+
+def _by_terms(gradient: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """gradient (N, M) and a (N, K) to (M, K), to lie as b does, by the way on which less is copied.
+
+    The first operand of a product is copied to lie by rows; where that is a, what is found is copied, too.
     """
     (rows, inputs), outputs = a.shape, gradient.shape[1]
+    if not b.is_contiguous():
+        return product(a.t(), gradient.t()).t()
     if inputs * (rows + outputs) < rows * outputs:
         return product(a.t(), gradient.t()).t().contiguous()
     return product(gradient.t(), a.t())
