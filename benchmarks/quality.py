@@ -22,8 +22,8 @@ from typing import Any
 
 import results
 import tasks
+from quality_rows import TOYS, Row, plan
 from results import ROOT, begin_or_finish, machine, zerosum
-from rows import TOYS, Row, plan
 
 RUNS, LINES = ROOT / "runs" / "quality", ROOT / "docs" / "results" / "quality.jsonl"
 FRAGMENT, CURVE = ROOT / "docs" / "results" / "quality.md", ROOT / "docs" / "results" / "quality.png"

@@ -8,11 +8,12 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import affine_transform
+from scipy.ndimage import affine_transform, convolve1d
 from torch import Tensor
 
 from zerosum.augment import OPERATIONS, augment, numbers
-from zerosum.games.rules import OperationName
+from zerosum.augment.frequencies import NOISE, POWER, part, smoothed
+from zerosum.games.rules import POLICIES, OperationName
 from zerosum.recipes import recipe
 
 X = torch.arange(2 * 3 * 8 * 8, dtype=torch.float64).view(2, 3, 8, 8) / 384 - 0.5
@@ -42,8 +43,27 @@ def test_its_gradient_can_be_differentiated_again(name: str) -> None:
     torch.manual_seed(1)
     x = torch.randn(2, 3, 4, 4, dtype=torch.float64, requires_grad=True)
     u = torch.rand(2, OPERATIONS[name].count, dtype=torch.float64)
-    assert torch.autograd.gradcheck(lambda x: OPERATIONS[name].apply(x, u), x)
-    assert torch.autograd.gradgradcheck(lambda x: OPERATIONS[name].apply(x, u), x)
+
+    def applied(x: Tensor) -> Tensor:
+        torch.manual_seed(2)  # noise is another one each time
+        return OPERATIONS[name].apply(x, u)
+
+    assert torch.autograd.gradcheck(applied, x)
+    assert torch.autograd.gradgradcheck(applied, x)
+
+
+def test_a_whole_policy_can_be_differentiated_again_in_another_range_too() -> None:
+    torch.manual_seed(3)
+    x = torch.rand(2, 3, 4, 4, dtype=torch.float64, requires_grad=True)
+    policy = POLICIES["ada-whole"]
+    u = torch.rand(2, numbers(policy), dtype=torch.float64)
+
+    def applied(x: Tensor) -> Tensor:
+        torch.manual_seed(2)
+        return augment(x, policy, u, 0.7, value_range=(0.0, 1.0))
+
+    assert torch.autograd.gradcheck(applied, x)
+    assert torch.autograd.gradgradcheck(applied, x)
 
 
 def test_translation_moves_by_whole_pixels_and_lets_zeros_in() -> None:
@@ -81,7 +101,10 @@ def test_flips_and_quarter_turns_are_torchs() -> None:
         assert torch.equal(apply("quarter-turns", X, u), X.rot90(turns, (2, 3)))
 
 
-@pytest.mark.parametrize("name", ["scale", "stretch", "shift", "brightness", "contrast", "saturation"])
+NEUTRAL = ("scale", "stretch", "shift", "brightness", "contrast", "saturation", "noise", *POLICIES["filter"])
+
+
+@pytest.mark.parametrize("name", NEUTRAL)
 def test_the_middle_of_its_numbers_changes_nothing(name: str) -> None:
     assert torch.allclose(apply(name, X, *[0.5] * OPERATIONS[name].count), X, atol=1e-12)
 
@@ -117,8 +140,11 @@ def test_images_of_another_range_are_changed_by_as_large_a_part_of_it() -> None:
     torch.manual_seed(5)
     policy = tuple(OPERATIONS)
     x, uniform = torch.rand(16, 3, 8, 8, dtype=torch.float64) * 2 - 1, torch.rand(16, numbers(policy))
+    torch.manual_seed(6)  # of the noise
     expected = augment(x, policy, uniform)
-    torch.testing.assert_close(augment((x + 1) / 2, policy, uniform, value_range=(0.0, 1.0)), (expected + 1) / 2)
+    torch.manual_seed(6)
+    found = augment((x + 1) / 2, policy, uniform, value_range=(0.0, 1.0))
+    torch.testing.assert_close(found, (expected + 1) / 2)
     half = torch.full((1, 1, 4, 4), 0.5)
     lighter = augment(half, ("brightness",), torch.tensor([[0.0, 0.9]]), value_range=(0.0, 1.0))
     assert (lighter - half).max() == pytest.approx((apply("brightness", half, 0.9) - half).max().item() / 2)
@@ -127,7 +153,10 @@ def test_images_of_another_range_are_changed_by_as_large_a_part_of_it() -> None:
 def test_a_policy_has_a_name_and_a_run_says_what_it_stands_for() -> None:
     told = recipe("quick").override({"augment": ["ada"], "ada_target": 0.6}).game
     assert told.augment.count("rotation") == 2
-    assert set(told.augment) == set(OPERATIONS) - {"colour", "translation", "cutout"}
+    further = {*POLICIES["filter"], "noise", "cutout"}
+    assert set(told.augment) == set(OPERATIONS) - {"colour", "translation", *further}
+    whole = recipe("quick").override({"augment": ["ada-whole"]}).game.augment
+    assert (whole[: len(told.augment)], set(whole[len(told.augment) :])) == (told.augment, further)
     assert recipe("quick").override({"augment": ["diffaug"]}).game.augment == ("colour", "translation", "cutout")
 
 
@@ -164,6 +193,41 @@ def test_hue_turns_colours_about_grey() -> None:
     assert apply("hue", red, third).flatten().tolist() == pytest.approx([0, 1, 0], abs=1e-9)
     grey = torch.full((1, 3, 1, 1), 0.7, dtype=torch.float64)
     assert apply("hue", grey, 0.123).flatten().tolist() == pytest.approx([0.7] * 3)
+
+
+def test_octaves_are_what_scipys_binomial_means_leave_and_add_up() -> None:
+    x = torch.randn(2, 1, 20, 12, dtype=torch.float64)
+    seen = [x.numpy()]
+    for spread in (1, 2, 4):
+        taps = np.zeros(4 * spread + 1)
+        taps[::spread] = np.array([1, 4, 6, 4, 1]) / 16
+        # scipy's `reflect` repeats the pixel at the edge; of wide kernels the means of means differ near it alone
+        seen.append(convolve1d(convolve1d(seen[-1], taps, 2, mode="reflect"), taps, 3, mode="reflect"))
+    for level, expected in enumerate(seen):
+        np.testing.assert_allclose(smoothed(x, level).numpy(), expected, atol=1e-12)
+    torch.testing.assert_close(sum(part(x, octave) for octave in range(4)), x)
+
+
+def test_an_octave_holds_the_finest_stripes_or_the_mean_and_power_stays() -> None:
+    """Of alternating stripes the binomial mean is 0; u = Phi(1) is a number of 1, so a factor of 2."""
+    u = 0.5 + 0.5 * math.erf(1 / math.sqrt(2))
+    stripes = torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(24).expand(1, 1, 48, 48)
+    grey = torch.full((1, 1, 48, 48), 0.3, dtype=torch.float64)
+    inside = (..., slice(16, -16))  # no edge is seen from there
+    for octave, held, other in ((0, grey, stripes), (3, stripes, grey)):
+        kept = math.sqrt(1 + 3 * POWER[octave])  # natural power, with that octave's four times as large
+        assert torch.allclose(part(held, octave)[inside], held[inside])
+        assert torch.allclose(apply(f"octave-{octave}", held, u)[inside], 2 * held[inside] / kept)
+        assert torch.allclose(apply(f"octave-{octave}", other, u)[inside], other[inside] / kept)
+
+
+def test_noise_deviates_as_its_number_says_and_differs_by_pixel_channel_and_sample() -> None:
+    torch.manual_seed(0)
+    u = 0.5 + 0.5 * math.erf(-2 / math.sqrt(2))  # a number of -2
+    x = torch.zeros(3, 3, 64, 64, dtype=torch.float64)
+    found = apply("noise", x, u)
+    assert found.std().item() == pytest.approx(2 * NOISE, rel=0.02)
+    assert len(found.unique()) == found.numel()
 
 
 def test_each_sample_has_its_own_numbers_and_each_operation_its_own_chance() -> None:

@@ -319,35 +319,6 @@ def test_a_cache_that_can_not_be_written_is_one_line(
     assert "\n" not in str(error.value)
 
 
-def opened(path: Path, size: int, before: str = "") -> str:
-    """What a process of its own finds in a folder, which has used Pillow for nothing but `before`."""
-    code = (
-        f"import io; from PIL import Image; {before}\n"
-        "from zerosum.data import open_dataset\n"
-        f"data = open_dataset({str(path)!r}, size={size})\n"
-        "print(len(data.train) + len(data.held_out), [one.reason for one in data.skipped])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    return done.stdout.strip()
-
-
-def test_formats_are_known_whatever_pillow_did_before(tmp_path: Path, picture: Picture) -> None:
-    content = {f"{kind}{seed}": picture(seed, format=kind) for kind in ("WEBP", "TIFF") for seed in range(2)}
-    root = write(tmp_path / "x", content)
-    assert opened(root, 8, "Image.new('L', (1, 1)).save(io.BytesIO(), 'PNG')") == "4 []"
-
-
-@pytest.mark.parametrize("attempt", range(3))
-def test_no_thread_meets_a_format_that_is_not_known_yet(tmp_path: Path, picture: Picture, attempt: int) -> None:
-    """The scan, in one thread, comes from the cache; the first that Pillow sees is then the pool."""
-    content = {
-        f"{seed:02d}": picture(seed, format=kind) for seed, kind in enumerate(8 * ("WEBP", "TIFF", "PNG", "GIF"))
-    }
-    root = write(tmp_path / "x", content)
-    assert opened(root, 8) == "32 []"
-    assert opened(root, 9) == "32 []", attempt
-
-
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, own_cache: Path, zoo: dict[str, bytes]) -> None:
     root = write(tmp_path / "x", zoo)
     code = (

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+import zerosum
 from zerosum.api.assemble import assemble, settle
 from zerosum.data import open_dataset
 from zerosum.engine.engine import Engine
@@ -17,6 +20,7 @@ from zerosum.errors import UserError
 from zerosum.games.growing import GrowingGame
 from zerosum.networks.growing import Growing, faded
 from zerosum.recipes import recipe
+from zerosum.spec import Stage
 
 SMALL = {"width": 4, "batch": 4, "grid": 4}
 
@@ -82,6 +86,21 @@ def test_a_training_restored_in_a_fade_goes_on_with_it() -> None:
     assert float(other.game.networks["G"].grown) == 1.0  # type: ignore[arg-type]
 
 
+def test_a_run_stopped_in_a_fade_goes_on_bit_for_bit(
+    tmp_path: Path, differences: Callable[[Path, Path], list[str]]
+) -> None:
+    """Stages of 4 steps: the fade to 14 pixels is in steps 5 to 8, and the run stops after the sixth."""
+    told = {**SMALL, "pace": 16 / 800_000, "size": 28, "best": "g-loss"}
+    zerosum.train("progan", "digits", steps=6, out=tmp_path / "part", settings=told)
+    whole = zerosum.train("progan", "digits", steps=10, out=tmp_path / "whole", settings=told)
+    G = zerosum.load(tmp_path / "part", "last").network
+    assert isinstance(G, Growing)
+    assert float(G.grown) == pytest.approx(0.5)
+    assert isinstance(whole, zerosum.Run)
+    zerosum.resume(tmp_path / "part", steps=4)
+    assert differences(tmp_path / "part", whole.path) == []
+
+
 def test_drift_is_the_mean_squared_logit_of_real_images() -> None:
     run = training(drift=0.5, gp=0.0, **{"D.lr": 0.0, "G.lr": 0.0})
     said: list[torch.Tensor] = []
@@ -102,6 +121,15 @@ def test_stages_beyond_the_full_size_are_one(name: str, size: int, stages: int) 
     assert kept[-2].gradually == {"growth": {28: 2, 64: 4, 32: 3}[size]}
     assert (kept[-1].changes, kept[-1].gradually) == ({}, {})
     assert GrowingGame.staged(kept, size) == kept
+
+
+def test_rates_of_larger_sizes_go_with_the_stages_that_grow_to_them() -> None:
+    told = recipe("stylegan")
+    for size, rates in ((64, []), (128, [1.5e-3]), (1024, [1.5e-3, 2e-3, 3e-3, 3e-3])):
+        kept = GrowingGame.staged(told.stages, size)
+        assert [stage.changes["lr"] for stage in kept if "lr" in stage.changes] == rates
+    own = (*told.stages, Stage(images=1000, changes={"lr": 1e-4}))  # of a user, who means the full size
+    assert GrowingGame.staged(own, 64)[-1].changes == {"lr": 1e-4}
 
 
 def test_d_is_asked_about_real_images_as_it_sees_them() -> None:

@@ -33,6 +33,7 @@ class Linear(Styled):
     def __init__(self) -> None:
         super().__init__()
         self.styles, self.maps = 2, torch.nn.Parameter(torch.randn(2, 3, 4, dtype=torch.float64))
+        self.mixing = 0.0
 
     def map(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         return z.requires_grad_()
@@ -47,12 +48,26 @@ def test_lengths_are_those_of_the_jacobian_applied_to_random_images() -> None:
     torch.manual_seed(1)
     found = path_lengths(G, z, None)
     torch.manual_seed(1)
+    torch.rand(())  # whether styles are mixed
     y = torch.randn(5, 1, 2, 2, dtype=torch.float64).flatten(1) / 2  # over the root of 4 pixels
     per_layer = torch.stack([(y @ G.maps[layer].t()).square().sum(1) for layer in (0, 1)])
     torch.testing.assert_close(found, per_layer.mean(0).sqrt())
     found.sum().backward()
     assert G.maps.grad is not None
     assert G.maps.grad.abs().min() > 0
+
+
+def test_lengths_are_of_mixed_styles_where_those_of_training_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two layers, the second has another z's."""
+    G = Linear()
+    G.mixing = 1.0
+    seen: list[Tensor] = []
+    own = G.synthesize
+    monkeypatch.setattr(G, "synthesize", lambda ws: seen.append(ws) or own(ws))
+    z = torch.randn(5, 3, dtype=torch.float64)
+    assert path_lengths(G, z, None).shape == (5,)
+    assert torch.equal(seen[0][:, 0], z)
+    assert not torch.isclose(seen[0][:, 1], z).any()
 
 
 def test_the_mean_follows_a_hundredth_and_the_penalty_is_the_squared_distance_from_it() -> None:

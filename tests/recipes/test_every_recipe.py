@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
+from safetensors.torch import load_file
 
 import zerosum
 from zerosum.cli import main
@@ -87,6 +89,26 @@ def test_what_is_loaded_draws_and_a_class_is_asked_for_where_the_recipe_has_them
         assert code == 0
         assert picture.stat().st_size > 0
         assert generator.sample(2, label=3).shape == drawn[:2].shape
+
+
+def test_the_latent_tools_are_for_all_of_them(run: zerosum.Run, tmp_path: Path) -> None:
+    generator = zerosum.load(run.path, "last")
+    axes = []
+    for method in (None, "pca"):
+        picture = zerosum.directions(
+            run.path, method=method, count=2, checkpoint="last", out=tmp_path / f"{method}.png"
+        )
+        assert picture.stat().st_size > 0
+        axes.append(load_file(picture.with_suffix(".safetensors"))["directions"].numpy())
+    assert len(axes[0][0]) == len(axes[1][0])
+    for found in axes:
+        np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, rtol=1e-5)
+    walked = zerosum.walk(run.path, out=tmp_path / "walk.webp", keyframes=2, steps=2, walks=1, checkpoint="last")
+    assert walked.stat().st_size > 0
+    target = tmp_path / "target.png"
+    Image.fromarray(generator.sample(1, seed=5)[0, :, :, 0]).save(target)
+    found = zerosum.project(run.path, target, steps=3, checkpoint="last", out=tmp_path / "projection")
+    assert all(path.stat().st_size > 0 for path in found.files)
 
 
 @pytest.mark.parametrize("name", [name for name in DRAWN if recipe(name).sizes])

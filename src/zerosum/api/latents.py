@@ -11,12 +11,13 @@ from typing import Any, Literal, get_args
 import numpy as np
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from zerosum.api.generator import Generator, load
 from zerosum.api.using import beside
 from zerosum.data.convert import one_image
 from zerosum.errors import UserError
+from zerosum.networks.infogan import InfoganGenerator
 from zerosum.reporting.charts import Chart, Line
 from zerosum.reporting.curves import picture
 from zerosum.reporting.words import words
@@ -87,7 +88,7 @@ def mix(
 def directions(
     run: PathLike,
     *,
-    method: Method = "sefa",
+    method: Method | None = None,
     count: int = 5,
     seed: int = 0,
     label: str | int | None = None,
@@ -101,16 +102,15 @@ def directions(
     A row for each direction: the seed's picture in the middle, led from -span to span deviations. The other file has
     `directions` (count, D), of length 1, and `scales` (count,), the deviation along each. method: "sefa", from weights,
     "pca", from samples (GANSpace), or "codes", of an InfoGAN: each of its continuous codes led through, a row for each
-    category. Without `out`, directions.png in the run's folder. `UserError` for points.
+    category. Without one "codes" where G has them, else "sefa". Without `out`, directions.png in the run's folder.
+    `UserError` for points.
     """
-    if method not in get_args(Method):
-        raise UserError(f"method is {method!r}; expected one of {', '.join(get_args(Method))}")
     target = _png(run, out, "directions.png")
     generator = load(run, checkpoint, device=device)
     _require_images(generator)
     first = None if (labels := generator.labels(1, label)) is None else int(labels[0])
     G, where, shades = generator.network, generator.device, generator.domain.value_range
-    if method == "codes":
+    if (method := _method(G, method)) == "codes":
         found = along_codes(coded(G))
         made, rows = sweeps(coded(G), seed=seed, device=where, value_range=shades)
     else:
@@ -124,6 +124,13 @@ def directions(
     about = {"method": method, "seed": seed, **_about(generator)}
     _write_tensors(target.with_suffix(".safetensors"), {name: value.float() for name, value in tensors.items()}, about)
     return target
+
+
+def _method(G: nn.Module, told: Method | None) -> Method:
+    """How to find directions of G: as told, or the way of its kind; `UserError` for a way that there is not."""
+    if told not in (None, *get_args(Method)):
+        raise UserError(f"method is {told!r}; expected one of {', '.join(get_args(Method))}")
+    return told or ("codes" if isinstance(G, InfoganGenerator) else "sefa")
 
 
 def project(

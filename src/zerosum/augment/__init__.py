@@ -15,7 +15,7 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
-from zerosum.augment import colours, geometry
+from zerosum.augment import colours, frequencies, geometry
 
 Told = tuple[str, Tensor, Tensor]  # an operation, the samples (N,) that it happens to, its numbers (N, count)
 
@@ -58,6 +58,8 @@ OPERATIONS: dict[str, Operation | Motion] = {
     "luma-flip": Operation(1, colours.luma_flip),
     "hue": Operation(1, colours.hue),
     "saturation": Operation(1, colours.saturation),
+    **{f"octave-{octave}": Operation(1, frequencies.band(octave)) for octave in range(len(frequencies.POWER))},
+    "noise": Operation(1, frequencies.noise),
 }
 
 

@@ -29,7 +29,7 @@ def translation(x: Tensor, u: Numbers) -> Tensor:
 def jump(x: Tensor, u: Numbers) -> Tensor:
     """Moved by up to an eighth of a side each way, by whole pixels; what comes in is mirrored (ADA's translation)."""
     rows, columns = (
-        _mirrored(torch.arange(side, device=x.device) - _whole(u[:, index], round(TRANSLATION * side))[:, None], side)
+        mirrored(torch.arange(side, device=x.device) - _whole(u[:, index], round(TRANSLATION * side))[:, None], side)
         for index, side in enumerate(x.shape[2:])
     )
     return _fetch(x, rows, columns)
@@ -160,13 +160,13 @@ def _between(x: Tensor, row: Tensor, column: Tensor) -> Tensor:
     found = torch.zeros_like(x)
     for down in (0, 1):
         for right in (0, 1):
-            index = _mirrored(top.long() + down, height) * width + _mirrored(left.long() + right, width)
+            index = mirrored(top.long() + down, height) * width + mirrored(left.long() + right, width)
             pixels = flat.gather(2, index.flatten(1)[:, None].expand(-1, x.shape[1], -1)).view_as(x)
             found = found + pixels * (below if down else 1 - below) * (beside if right else 1 - beside)
     return found
 
 
-def _mirrored(place: Tensor, side: int) -> Tensor:
+def mirrored(place: Tensor, side: int) -> Tensor:
     """Whole numbers folded into [0, side): ... 1 0 | 0 1 ... side-1 | side-1 ..."""
     place = place.remainder(2 * side)
     return torch.minimum(place, 2 * side - 1 - place)

@@ -45,12 +45,12 @@ class GrowingGame(Adversarial):
 
     @staticmethod
     def staged(stages: tuple[Stage, ...], size: int) -> tuple[Stage, ...]:
-        """Without those that only grow beyond the size: as many images more at the full one, in one stage."""
+        """Without what those change that grow beyond the size: as many images more at the full one, in one stage."""
         kept: list[Stage] = []
         growth, top = 0.0, doublings(size)
         for stage in stages:
             told = {**stage.changes, **stage.gradually}
-            if growth >= top and told.keys() <= {"growth"}:
+            if growth >= top and (not told or "growth" in told):
                 stage = replace(stage, changes={}, gradually={})
                 before = kept[-1]
                 if not (before.changes or before.gradually) and stage.images and before.images:

@@ -78,7 +78,7 @@ def path_lengths(G: Styled, z: Tensor, y: Tensor | None) -> Tensor:
 
     Differentiable once more.
     """
-    ws = G.map(z, y)[:, None].expand(-1, G.styles, -1)
+    ws = G.mixed(G.map(z, y)[:, None].expand(-1, G.styles, -1), z, y)
     images = G.synthesize(ws)
     noise = torch.randn_like(images) / math.sqrt(images.shape[2] * images.shape[3])
     (slope,) = torch.autograd.grad((images * noise).sum(), ws, create_graph=True)

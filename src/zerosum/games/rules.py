@@ -27,14 +27,23 @@ OperationName = Literal[
     "luma-flip",
     "hue",
     "saturation",
+    "octave-0",
+    "octave-1",
+    "octave-2",
+    "octave-3",
+    "noise",
 ]
 
+_ADA: tuple[OperationName, ...] = (
+    *("flip", "quarter-turns", "jump", "scale", "rotation", "stretch", "rotation", "shift"),
+    *("brightness", "contrast", "luma-flip", "hue", "saturation"),
+)
+_OCTAVES: tuple[OperationName, ...] = ("octave-0", "octave-1", "octave-2", "octave-3")
 POLICIES: dict[str, tuple[OperationName, ...]] = {  # names for several operations, as the papers have them
     "diffaug": ("colour", "translation", "cutout"),
-    "ada": (
-        *("flip", "quarter-turns", "jump", "scale", "rotation", "stretch", "rotation", "shift"),
-        *("brightness", "contrast", "luma-flip", "hue", "saturation"),
-    ),
+    "ada": _ADA,  # what the paper settled on
+    "filter": _OCTAVES,
+    "ada-whole": (*_ADA, *_OCTAVES, "noise", "cutout"),
 }
 
 

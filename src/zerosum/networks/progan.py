@@ -6,6 +6,7 @@ linearly, so that its images may leave the range of values in training. 28 pixel
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -52,13 +53,14 @@ class ProganGenerator(Growing):
         self.z_dim, self.domain = z_dim, domain
         maps = maps_of(width, domain.size, full_to)
         self.map = (maps[0], self.first, self.first)
-        self.start = EqualLinear(z_dim, maps[0] * self.first**2, gain=LEAKY / 4)
+        self.start = EqualLinear(z_dim, maps[0] * self.first**2, gain=LEAKY / 4, bias=None)
+        self.bias = nn.Parameter(torch.zeros(maps[0], 1, 1))  # of the first map's channels, as of every other map's
         self.conv = EqualConv2d(maps[0], maps[0], 3)
         self.blocks = nn.ModuleList(map(UpBlock, maps, maps[1:]))
         self.to_image = nn.ModuleList(EqualConv2d(own, domain.channels, 1, gain=1) for own in maps)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        x = to_maps(self.start(pixel_norm(z)), self.map)
+        x = to_maps(self.start(pixel_norm(z)), self.map) + self.bias
         x = before = pixel_norm(leaky(self.conv(pixel_norm(leaky(x)))))
         for block in self.blocks[: self.level[0]]:
             before, x = x, block(x)

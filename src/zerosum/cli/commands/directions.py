@@ -16,9 +16,11 @@ from zerosum.cli.output import tell
 def directions(
     run: options.Run,
     method: Annotated[
-        Literal["sefa", "pca", "codes"],
-        typer.Option(help="From G's weights (SeFa), from 10,000 samples (GANSpace), or infogan's codes."),
-    ] = "sefa",
+        Literal["sefa", "pca", "codes"] | None,
+        typer.Option(
+            help="From G's weights (sefa), from 10,000 samples as in GANSpace (pca), or infogan's codes, its default."
+        ),
+    ] = None,
     count: Annotated[int, typer.Option(help="How many, the strongest first.")] = 5,
     seed: Annotated[int, typer.Option(help="Of the picture in the middle, and of the samples.")] = 0,
     label: options.Class = None,
