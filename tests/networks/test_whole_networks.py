@@ -111,6 +111,25 @@ def test_stylegan_draws_what_its_figure_1_says() -> None:
     assert_same(G(z), conv(x, G.to_image[-1], gain=1).clamp(-1, 1))
 
 
+def test_stylegan_judges_by_filtered_halves_while_layers_fade_in() -> None:
+    """Per map 3x3, [1, 2, 1], 3x3, the mean of 2x2: at a growth of 1.25, of 16 pixels a quarter."""
+    D = double("stylegan", "D", Domain(shape=(3, 32, 32), classes=3), width=6)
+    assert isinstance(D, Growing)
+    D.grow(1.25)
+    x, y = draw(8, 3, 16, 16), torch.tensor([0, 1, 2, 0, 1, 2, 0, 1])
+    h = leaky(conv(x, D.from_image[2]))
+    for number in (1, 0):
+        block = D.blocks[number]
+        deeper = filtered(leaky(conv(h, block.conv1)), [1, 2, 1], 1, 1)
+        h = leaky(F.avg_pool2d(conv(deeper, block.conv2), 2))
+        if number == 1:
+            h = 0.25 * h + 0.75 * leaky(conv(F.avg_pool2d(x, 2), D.from_image[1]))
+    h = leaky(conv(with_deviation(h), D.conv)).flatten(1)
+    h = leaky(h @ he(D.whole.weight).t() + D.whole.bias)
+    said = h @ he(D.end.end.weight, 1).t() + D.end.end.bias
+    assert_same(D(x, y), said[torch.arange(8), y])
+
+
 @pytest.mark.parametrize(("growth", "fade"), [(2.0, 1.0), (1.25, 0.25)])
 def test_progan_draws_and_judges_what_its_table_2_says(growth: float, fade: float) -> None:
     domain = Domain(shape=(3, 32, 32))
@@ -120,8 +139,7 @@ def test_progan_draws_and_judges_what_its_table_2_says(growth: float, fade: floa
     G.grow(growth)
     D.grow(growth)
     z = draw(8, 5)
-    start = G.start
-    x = (over_length(z) @ he(start.weight, ROOT2 / 4).t() + start.bias).view(8, 6, 4, 4)
+    x = (over_length(z) @ he(G.start.weight, ROOT2 / 4).t()).view(8, 6, 4, 4) + G.bias
     x = over_length(leaky(conv(over_length(leaky(x)), G.conv)))
     maps = [x]
     for block in G.blocks:
