@@ -100,7 +100,12 @@ def section(about: dict[str, Any]) -> list[str]:
         + ("`ada` is its geometry, shift, scale, rotation and stretch, with its p. " if "ada" in about["rows"] else "")
         + "The best checkpoint is chosen by what training can know, the few held-out "
         "images: without augmentation it comes early, before the training images are known by heart, and is nearer to "
-        "the test images than what DiffAugment ends with; what it ends with itself is further away.",
+        "the test images than what DiffAugment ends with; what it ends with itself is further away."
+        + (
+            " ADA is nearer at both, though it, too, has begun to know images by heart."
+            if better(about["rows"])
+            else ""
+        ),
         "",
         "| augmentation | seeds | at the end | best checkpoint | images | ended as | ever `memorising` |",
         "|---|---|---|---|---|---|---|",
@@ -113,6 +118,18 @@ def section(about: dict[str, Any]) -> list[str]:
         cells = [name, str(len(rows)), *cells, f"{images:,.0f}", ends, f"{ever} of {len(rows)}"]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def better(rows: dict[str, list[dict[str, Any]]]) -> bool:
+    """Whether every run of ADA is nearer than every other one at both checkpoints, and ends as memorising."""
+    if "ada" not in rows:
+        return False
+    others = [row for name, some in rows.items() if name != "ada" for row in some]
+    return all(
+        row["last"] == "memorising"
+        and all(row["fids"][at] < min(other["fids"][at] for other in others) for at in row["fids"])
+        for row in rows["ada"]
+    )
 
 
 def cell(values: list[float]) -> str:
