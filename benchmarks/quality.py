@@ -207,7 +207,7 @@ def zoo(told: list[dict[str, Any]]) -> list[str]:
         speed = line["images"] / line["trained"]
         early = min(line["scores"], key=lambda score: abs(score[0] * speed - 50_000))
         then = f"{early[1]:.1f}" if early[0] * speed > 40_000 else "not reached"
-        mark = SLOWER if line["machine"] in others else ""
+        mark = ELSEWHERE if line["machine"] in others else ""
         rows.append(
             f"| `{shown(line['command'])}`{mark} | {line['trained']:.0f} | {line['figures']['fid']:.2f} | "
             f"{line['images']:,} | {then} |"
@@ -219,7 +219,7 @@ def machines(told: list[dict[str, Any]]) -> tuple[set[str], list[str]]:
     """The machines that fewer of these rows were trained on, and what the mark of such rows means."""
     usual = Counter(line["machine"] for line in told).most_common(1)[0][0]
     others = {line["machine"] for line in told} - {usual}
-    said = f"{SLOWER.strip()} on {' and '.join(sorted(others))}, slower than the others': compare by images."
+    said = f"{ELSEWHERE.strip()} on {' and '.join(sorted(others))}, the others on {usual}: compare these by images."
     return others, ["", said] if others else []
 
 
@@ -239,13 +239,14 @@ def faces(told: list[dict[str, Any]]) -> list[str]:
         "| command | minutes | images | Frechet | SWD |",
         "|---|---|---|---|---|",
     ]
+    others, footnote = machines(found)
     for line in sorted(found, key=lambda line: line["figures"]["fid"]):
-        mark = MARK if results.WIDE in line["machine"] else ""
+        mark = ELSEWHERE if line["machine"] in others else ""
         rows.append(
-            f"| `{shown(line['command'])}`{mark} | {line['trained']:g} | {line['images']:,} | "
+            f"| `{shown(line['command'])}`{mark} | {line['trained']:.0f} | {line['images']:,} | "
             f"{line['figures']['fid']:.2f} | {line['figures']['swd']:.1f} |"
         )
-    return marked(rows)
+    return rows + footnote
 
 
 def drawn(group: str, rows: list[str], told: list[dict[str, Any]]) -> list[str]:
@@ -283,7 +284,7 @@ def draw(told: Iterable[dict[str, Any]]) -> None:
     figure.savefig(CURVE, dpi=100)
 
 
-MARK, SLOWER = " †", " ‡"
+MARK, ELSEWHERE = " †", " ‡"
 HAIR = """ `hair`: the same faces in six folders, by the measured colour of their hair, which the script writes
 first; it has an encoder of its own, by which halves are {fid:.2f} apart ({swd:.2f} by SWD), so that the Frechet
 distance of `acgan` is not beside the others'. The two distances disagree about `r3gan`, whose faces are the cleanest

@@ -207,7 +207,7 @@ def write() -> None:
     parts = [HEAD, "", "| command | minutes | images | class | r |", "|---|---|---|---|---|"]
     for line in told:
         figures = line["figures"]
-        mark = quality.SLOWER if line["machine"] in others else ""
+        mark = quality.ELSEWHERE if line["machine"] in others else ""
         both = {
             name: f"{value:.3g} ({figures[f'real {name}']:.3g})" for name, value in figures.items() if name in NAMES
         }

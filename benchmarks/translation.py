@@ -242,7 +242,7 @@ def write() -> None:
     ]
     for line in told:
         figures = ", ".join(f"{name} {value:g}{beside(line, name)}" for name, value in line["figures"].items())
-        mark = quality.SLOWER if line["machine"] in others else ""
+        mark = quality.ELSEWHERE if line["machine"] in others else ""
         parts.append(f"| `{line['command']}`{mark} | {line['minutes']:g} | {line['images']:,} | {figures} |")
     parts += footnote
     for line in told:
