@@ -38,7 +38,7 @@ from zerosum.bench.race import environment
 from zerosum.engine.engine import Device, Engine, Precision
 from zerosum.engine.plan import Plan
 from zerosum.engine.training import Training
-from zerosum.networks.paths import as_torch_does
+from zerosum.networks.layers.paths import as_torch_does
 from zerosum.spec import Recipe
 
 TURNS, SECONDS = 3, 2.0

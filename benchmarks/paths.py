@@ -27,7 +27,8 @@ from zerosum.bench.contestants import answer
 from zerosum.bench.race import race_of
 from zerosum.engine import engine, training
 from zerosum.engine.engine import cores
-from zerosum.networks import columns, convolution, dcgan_k2, instance, layers, product
+from zerosum.networks import dcgan_k2
+from zerosum.networks.layers import columns, convolution, dropout, instance, keras, product
 
 ROUNDS, SECONDS = 7, 4.0
 
@@ -45,7 +46,7 @@ def replace(where: Any, name: str, value: Any) -> Callable[[], None]:
     return lambda: setattr(where, name, value)
 
 
-def torchs_dropout(self: layers.Dropout, input: torch.Tensor) -> torch.Tensor:
+def torchs_dropout(self: dropout.Dropout, input: torch.Tensor) -> torch.Tensor:
     return F.dropout(input, self.p, training=True)
 
 
@@ -55,9 +56,9 @@ PATHS = {
     "folds": Path("few channels as a product and a fold", "dcgan-lite", replace(convolution, "_pays", lambda x: False)),
     "columns": Path("many kernels, few places, as products", "pix2pix", replace(columns, "MANY", 2**62)),
     "adam": Path("kernels handed to Adam as they lie", "pix2pix", replace(training, "Adam", torch.optim.Adam)),
-    "dropout": Path("dropout of 16 bits", "dcgan-lite", replace(layers.Dropout, "dropped", torchs_dropout)),
+    "dropout": Path("dropout of 16 bits", "dcgan-lite", replace(dropout.Dropout, "dropped", torchs_dropout)),
     "toeplitz": Path(
-        "a 28x28 kernel as products", "dcgan-k2", replace(dcgan_k2.WideConv, "forward", layers.SameConv.forward)
+        "a 28x28 kernel as products", "dcgan-k2", replace(dcgan_k2.WideConv, "forward", keras.SameConv.forward)
     ),
     "adam, batches of 8": Path(
         "kernels handed to Adam as they lie", "dcgan-smooth", replace(training, "Adam", torch.optim.Adam)

@@ -32,7 +32,8 @@ from zerosum.engine.engine import Engine
 from zerosum.engine.plan import Plan
 from zerosum.engine.training import Training
 from zerosum.networks import NETWORKS
-from zerosum.networks.layers import output_activation, to_maps
+from zerosum.networks.layers.domains import output_activation
+from zerosum.networks.layers.shapes import to_maps
 from zerosum.types import Domain
 
 KEPT = FOLDER / "sketch.json"

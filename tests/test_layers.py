@@ -46,3 +46,34 @@ def test_imports_go_down(path: Path) -> None:
     for other in set(imported(path)) - {part, "__version__"}:
         within = FLOOR[part] == FLOOR[other] == 0  # the words of floor 0 may use each other
         assert within or FLOOR[other] < FLOOR[part], f"{path.name}: {part} may not import {other}"
+
+
+NETWORKS = PACKAGE / "networks"
+SHARED = {path.stem: path for path in (NETWORKS / "layers").glob("[!_]*.py")}
+OWN = {path.stem: path for path in NETWORKS.glob("[!_]*.py") if "@NETWORKS.register" in path.read_text()}
+
+
+def used(path: Path, package: str) -> set[str]:
+    """The modules of a package that a file imports, by name."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == package:
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{package}."):
+            found.add(str(node.module).removeprefix(f"{package}.").split(".")[0])
+    return found
+
+
+def test_what_three_networks_share_lives_in_layers_and_nothing_else_does() -> None:
+    users: dict[str, set[str]] = {name: set() for name in (*SHARED, *OWN)}
+    for name, path in OWN.items():
+        for other in used(path, "zerosum.networks") & OWN.keys():
+            users[other].add(name)
+        seen, waiting = set(), used(path, "zerosum.networks.layers")
+        while waiting := waiting & SHARED.keys() - seen:
+            seen |= waiting
+            waiting = set().union(*(used(SHARED[layer], "zerosum.networks.layers") for layer in waiting))
+        for layer in seen:
+            users[layer].add(name)
+    assert {name: users[name] for name in SHARED if len(users[name]) < 3} == {}
+    assert {name: users[name] for name in OWN if len(users[name]) >= 3} == {}

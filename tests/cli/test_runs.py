@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from zerosum.cli import main
-from zerosum.networks import product
+from zerosum.networks.layers import product
 
 SMALL = ["--data", "digits", "--batch", "16", "--set", "width=8"]
 

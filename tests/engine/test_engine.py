@@ -20,7 +20,7 @@ def test_a_slow_machine_is_named_where_a_run_begins_and_goes_on(
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0}, raising=False)  # taskset, or SLURM
-    monkeypatch.setattr("zerosum.networks.product.AVAILABLE", False)  # an old torch
+    monkeypatch.setattr("zerosum.networks.layers.product.AVAILABLE", False)  # an old torch
     small = {"G.width": 4, "D.width": 4, "batch": 4, "grid": 4}
     run = zerosum.train("quick", "digits", steps=2, out=tmp_path / "run", settings=small, watch=False)
     told = [event["message"] for event in run.events() if event["event"] == "warning"]

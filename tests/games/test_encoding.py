@@ -11,7 +11,7 @@ from zerosum.games.base import Terms, play_round
 from zerosum.games.encoding import Encoding
 from zerosum.games.rules import EncodingRules
 from zerosum.networks.encoded import Encoded
-from zerosum.networks.layers import BatchNorm
+from zerosum.networks.layers.norms import BatchNorm
 
 
 class Maker(nn.Module):

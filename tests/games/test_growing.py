@@ -18,7 +18,7 @@ from zerosum.engine.plan import Plan
 from zerosum.engine.training import Training
 from zerosum.errors import UserError
 from zerosum.games.growing import GrowingGame
-from zerosum.networks.growing import Growing, faded
+from zerosum.networks.layers.growing import Growing, faded
 from zerosum.recipes import recipe
 from zerosum.spec import Stage
 

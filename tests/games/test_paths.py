@@ -15,7 +15,7 @@ from zerosum.engine.plan import Plan
 from zerosum.engine.training import Training
 from zerosum.errors import UserError
 from zerosum.games.paths import Paths, path_lengths
-from zerosum.networks.styled import Styled
+from zerosum.networks.layers.styled import Styled
 from zerosum.recipes import recipe
 
 SMALL = {"width": 4, "batch": 4, "grid": 4, "z_dim": 8, "w_dim": 8, "depth": 2, "size": 28}

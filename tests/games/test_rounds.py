@@ -12,7 +12,7 @@ from zerosum.errors import UserError
 from zerosum.games.adversarial import Adversarial, judges_each_alone
 from zerosum.games.base import Terms, only, play_round
 from zerosum.games.rules import AdversarialRules
-from zerosum.networks.layers import BatchNorm
+from zerosum.networks.layers.norms import BatchNorm
 
 
 class G(nn.Module):

@@ -14,7 +14,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from zerosum.networks.dcgan import DcganDiscriminator
-from zerosum.networks.layers import BatchNorm
+from zerosum.networks.layers.norms import BatchNorm
 from zerosum.types import Domain
 
 PARTS = (slice(0, 5), slice(5, 8))  # unequal on purpose

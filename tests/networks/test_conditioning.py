@@ -11,7 +11,7 @@ import torch
 import zerosum
 from zerosum.errors import UserError
 from zerosum.networks import build
-from zerosum.networks.conditioning import IN_D, IN_G, ClassMaps, with_class
+from zerosum.networks.layers.conditioning import IN_D, IN_G, ClassMaps, with_class
 from zerosum.recipes import recipe
 from zerosum.types import Domain
 

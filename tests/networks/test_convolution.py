@@ -11,12 +11,15 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from zerosum.networks import adjoint, build, columns
-from zerosum.networks.adjoint import Way, channels_last, forward, to_input, to_kernel
-from zerosum.networks.convolution import FOLDED, PRODUCTS, Conv2d, ConvTranspose2d
+from zerosum.networks import build
 from zerosum.networks.dcgan_k2 import WideConv
-from zerosum.networks.layers import Dropout, InstanceNorm, SameConv
-from zerosum.networks.paths import as_torch_does, own_paths
+from zerosum.networks.layers import adjoint, columns
+from zerosum.networks.layers.adjoint import Way, channels_last, forward, to_input, to_kernel
+from zerosum.networks.layers.convolution import FOLDED, PRODUCTS, Conv2d, ConvTranspose2d
+from zerosum.networks.layers.dropout import Dropout
+from zerosum.networks.layers.keras import SameConv
+from zerosum.networks.layers.norms import InstanceNorm
+from zerosum.networks.layers.paths import as_torch_does, own_paths
 from zerosum.recipes import recipe
 from zerosum.types import Domain
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from zerosum.networks.describe import describe, describe_player, totals
-from zerosum.networks.layers import BatchNorm
+from zerosum.networks.layers.norms import BatchNorm
 from zerosum.recipes import recipe
 from zerosum.types import Domain
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from zerosum.networks.equalized import EqualConv2d, EqualLinear, MinibatchStd, pixel_norm, smeared
+from zerosum.networks.layers.equalized import EqualConv2d, EqualLinear, MinibatchStd, pixel_norm, smeared
 
 
 def test_a_linear_layer_weighs_its_inputs_by_hes_constant() -> None:

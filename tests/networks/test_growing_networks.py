@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from zerosum.networks import build
-from zerosum.networks.growing import Growing, channels, doublings, faded
+from zerosum.networks.layers.growing import Growing, channels, doublings, faded
 from zerosum.recipes import recipe
 from zerosum.types import Domain
 

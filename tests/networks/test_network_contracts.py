@@ -15,7 +15,7 @@ from zerosum.errors import UserError
 from zerosum.networks import NETWORKS, build, hears_classes
 from zerosum.networks.describe import describe_player, totals
 from zerosum.networks.diagram import diagram
-from zerosum.networks.growing import Growing
+from zerosum.networks.layers.growing import Growing
 from zerosum.recipes import names, recipe
 from zerosum.spec import Player
 from zerosum.types import Domain

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zerosum.networks import product
-from zerosum.networks.paths import as_torch_does
-from zerosum.networks.product import Linear, linear
+from zerosum.networks.layers import product
+from zerosum.networks.layers.paths import as_torch_does
+from zerosum.networks.layers.product import Linear, linear
 
 
 @pytest.fixture

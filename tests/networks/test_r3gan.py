@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from zerosum.networks import build
-from zerosum.networks.growing import maps_of
+from zerosum.networks.layers.growing import maps_of
 from zerosum.networks.r3gan import Residual, Transition
 from zerosum.recipes import recipe
 from zerosum.types import Domain

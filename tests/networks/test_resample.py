@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from zerosum.networks.resample import binomial, blur, downsample, enlarge, shrink, upsample
+from zerosum.networks.layers.resample import binomial, blur, downsample, enlarge, shrink, upsample
 
 
 def filtered(x: np.ndarray, row: list[float]) -> np.ndarray:

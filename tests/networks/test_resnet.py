@@ -13,11 +13,11 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrize import is_parametrized
 
 from zerosum.networks import build
-from zerosum.networks.conditioning import ClassNorm, Projection, VectorNorm
-from zerosum.networks.convolution import Conv2d
 from zerosum.networks.describe import describe_player, totals
-from zerosum.networks.resnet import DownBlock, SelfAttention, UpBlock, as_it_is
-from zerosum.networks.spectral import SpectralNorm, spectral_norm
+from zerosum.networks.layers.conditioning import ClassNorm, Projection, VectorNorm
+from zerosum.networks.layers.convolution import Conv2d
+from zerosum.networks.layers.resnet import DownBlock, SelfAttention, UpBlock, as_it_is
+from zerosum.networks.layers.spectral import SpectralNorm, spectral_norm
 from zerosum.recipes import recipe
 from zerosum.types import Domain
 

@@ -12,22 +12,15 @@ import torch
 from torch import nn
 
 from zerosum.errors import UserError
-from zerosum.networks.conditioning import ClassEmbedding
 from zerosum.networks.dcgan_k2 import WideConv
-from zerosum.networks.layers import (
-    BatchNorm,
-    Dropout,
-    Maxout,
-    SameConv,
-    SameConvTranspose,
-    clipped,
-    dcgan_init,
-    keras_init,
-    one_hot,
-    output_activation,
-    same_pad,
-)
-from zerosum.networks.spectral import spectral_norm
+from zerosum.networks.gan import Maxout
+from zerosum.networks.layers.conditioning import ClassEmbedding
+from zerosum.networks.layers.domains import clipped, one_hot, output_activation
+from zerosum.networks.layers.dropout import Dropout
+from zerosum.networks.layers.keras import SameConv, SameConvTranspose, keras_init, same_pad
+from zerosum.networks.layers.norms import BatchNorm
+from zerosum.networks.layers.spectral import spectral_norm
+from zerosum.networks.layers.weights import dcgan_init
 from zerosum.types import Domain
 
 Array = npt.NDArray[np.float64]

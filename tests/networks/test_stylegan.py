@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from zerosum.errors import UserError
 from zerosum.networks import build
-from zerosum.networks.styled import Noise, Styled
+from zerosum.networks.layers.styled import Noise, Styled
 from zerosum.networks.stylegan import StyleganGenerator, adain
 from zerosum.networks.stylegan2 import Modulated, Stylegan2Discriminator, Stylegan2Generator
 from zerosum.recipes import recipe

@@ -10,8 +10,9 @@ from zerosum.cli.commands.recipes import MAPS
 from zerosum.errors import UserError
 from zerosum.networks import build
 from zerosum.networks.describe import describe_player, totals
-from zerosum.networks.layers import InstanceNorm, NoisyDropout
+from zerosum.networks.layers.norms import InstanceNorm
 from zerosum.networks.tpgan import patch_at
+from zerosum.networks.unet import NoisyDropout
 from zerosum.recipes import names, recipe
 from zerosum.spec import Player, Recipe
 from zerosum.types import Domain

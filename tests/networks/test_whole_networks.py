@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zerosum.networks import build
-from zerosum.networks.growing import Growing
-from zerosum.networks.resnet import SelfAttention
+from zerosum.networks.layers.growing import Growing
+from zerosum.networks.layers.resnet import SelfAttention
 from zerosum.recipes import recipe
 from zerosum.types import Domain
 

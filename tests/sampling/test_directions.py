@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from zerosum.errors import UserError
 from zerosum.networks import build
-from zerosum.networks.growing import Growing
-from zerosum.networks.styled import Styled
+from zerosum.networks.layers.growing import Growing
+from zerosum.networks.layers.styled import Styled
 from zerosum.networks.stylegan import StyleganGenerator
 from zerosum.recipes import recipe
 from zerosum.sampling.directions import DRAWN, Method, affines, components, entrance, find, strips, upright

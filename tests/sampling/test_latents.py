@@ -12,7 +12,7 @@ from torch import nn
 
 from zerosum.errors import UserError
 from zerosum.networks import build
-from zerosum.networks.styled import Noise, Styled
+from zerosum.networks.layers.styled import Noise, Styled
 from zerosum.recipes import recipe
 from zerosum.sampling.draw import draw, latents
 from zerosum.sampling.latents import Space, within

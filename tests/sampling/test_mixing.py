@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from zerosum.errors import UserError
-from zerosum.networks.styled import Styled
+from zerosum.networks.layers.styled import Styled
 from zerosum.sampling.draw import latents
 from zerosum.sampling.grid import BACKGROUND
 from zerosum.sampling.mixing import layers_of, mix

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from zerosum.errors import UserError
 from zerosum.networks import build
-from zerosum.networks.styled import Styled
+from zerosum.networks.layers.styled import Styled
 from zerosum.recipes import recipe
 from zerosum.sampling.latents import Space
 from zerosum.sampling.projection import PULL, SearchInW, SearchInZ, distance, project, rate

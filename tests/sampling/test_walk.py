@@ -13,7 +13,7 @@ from torch import nn
 
 from zerosum.errors import UserError
 from zerosum.networks import build
-from zerosum.networks.styled import Styled
+from zerosum.networks.layers.styled import Styled
 from zerosum.recipes import recipe
 from zerosum.sampling.draw import latents
 from zerosum.sampling.grid import to_uint8

@@ -18,7 +18,7 @@ from zerosum.engine.training import weights_in_use
 from zerosum.errors import CheckpointError, UserError
 from zerosum.games import GAMES
 from zerosum.networks import NETWORKS, build
-from zerosum.networks.styled import Styled
+from zerosum.networks.layers.styled import Styled
 from zerosum.recipes import names, recipe
 from zerosum.sampling import draw
 from zerosum.spec import Player, Recipe

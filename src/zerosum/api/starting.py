@@ -31,8 +31,9 @@ from zerosum.engine.plan import Plan
 from zerosum.engine.run import RunFolder
 from zerosum.engine.training import Training
 from zerosum.errors import UserError, nearest
-from zerosum.networks import arguments, product
-from zerosum.networks.paths import helps, own_paths
+from zerosum.networks import arguments
+from zerosum.networks.layers import product
+from zerosum.networks.layers.paths import helps, own_paths
 from zerosum.shell import typed
 from zerosum.spec import LENGTHS, Recipe
 from zerosum.types import PathLike

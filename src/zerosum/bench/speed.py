@@ -75,7 +75,7 @@ def operations(recipe: str) -> float | None:
     from zerosum.engine.engine import Engine
     from zerosum.engine.plan import Plan
     from zerosum.networks.dcgan_k2 import WideConv
-    from zerosum.networks.paths import as_torch_does
+    from zerosum.networks.layers.paths import as_torch_does
 
     told, data = task(recipe, 4)
     training = assemble(told, data, Engine("cpu"), Plan.of(told, len(data.train)))

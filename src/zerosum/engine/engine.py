@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from zerosum.engine.memory import keep_memory
 from zerosum.errors import TrainingError, UserError
-from zerosum.networks import product
+from zerosum.networks.layers import product
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["32-true", "64-true", "bf16-mixed"]  # float16 would need its gradients scaled

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zerosum.networks.layers import mean_over_ranks
+from zerosum.networks.layers.norms import mean_over_ranks
 
 INTERVAL = 4  # turns of D between two steps of p
 

@@ -20,7 +20,7 @@ from zerosum.games.rules import AdversarialRules
 from zerosum.games.verdict import before_update, verdict
 from zerosum.losses.adversarial import LOSSES
 from zerosum.losses.penalties import gradient_penalty, orthogonality, perturbed, r1
-from zerosum.networks.layers import ranks
+from zerosum.networks.layers.norms import ranks
 
 CROSS_ENTROPY = ("saturating", "non-saturating")  # the losses that have targets
 

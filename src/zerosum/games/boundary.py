@@ -18,7 +18,7 @@ from zerosum.games import GAMES
 from zerosum.games.adversarial import Adversarial, Batch, Table
 from zerosum.games.base import Draws, Move
 from zerosum.games.rules import BoundaryRules
-from zerosum.networks.layers import mean_over_ranks
+from zerosum.networks.layers.norms import mean_over_ranks
 
 
 @GAMES.register("boundary")

@@ -22,7 +22,7 @@ from zerosum.games.base import Draws, Game, Move, Shown, Terms, Turn
 from zerosum.games.rules import DescribedRules
 from zerosum.games.verdict import before_update, verdict
 from zerosum.losses.adversarial import LOSSES
-from zerosum.networks.layers import all_sum, ranks
+from zerosum.networks.layers.norms import all_sum, ranks
 
 READING, SECOND = 0, 2  # stages
 SMALLER = 4  # times, that Stage I's images are

@@ -17,7 +17,7 @@ from zerosum.games import GAMES
 from zerosum.games.adversarial import Adversarial, Batch, Table
 from zerosum.games.base import Draws
 from zerosum.games.rules import GrowingRules
-from zerosum.networks.growing import Growing, doublings, faded
+from zerosum.networks.layers.growing import Growing, doublings, faded
 from zerosum.spec import Stage
 
 

@@ -18,8 +18,8 @@ from zerosum.games import GAMES
 from zerosum.games.adversarial import Adversarial, Table
 from zerosum.games.base import Draws, Terms
 from zerosum.games.rules import PathRules
-from zerosum.networks.layers import mean_over_ranks
-from zerosum.networks.styled import Styled
+from zerosum.networks.layers.norms import mean_over_ranks
+from zerosum.networks.layers.styled import Styled
 
 
 @GAMES.register("paths")

@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from zerosum.networks.layers import ranks
+from zerosum.networks.layers.norms import ranks
 
 
 class Pool:

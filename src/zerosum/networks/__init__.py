@@ -1,4 +1,7 @@
-"""Networks by name: one file for each paper or tutorial; nothing is imported until a name is looked up."""
+"""Networks by name, one file for each paper or tutorial, and in `layers` what three of them share.
+
+Nothing is imported until a name is looked up.
+"""
 
 from __future__ import annotations
 

@@ -11,19 +11,14 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
-from zerosum.networks.conditioning import WithClass
-from zerosum.networks.convolution import Conv2d, ConvTranspose2d
-from zerosum.networks.layers import (
-    BatchNorm,
-    Dropout,
-    Flatten,
-    Unflatten,
-    dcgan_init,
-    output_activation,
-    require_classes,
-    require_images,
-)
-from zerosum.networks.product import Linear
+from zerosum.networks.layers.conditioning import WithClass
+from zerosum.networks.layers.convolution import Conv2d, ConvTranspose2d
+from zerosum.networks.layers.domains import output_activation, require_classes, require_images
+from zerosum.networks.layers.dropout import Dropout
+from zerosum.networks.layers.norms import BatchNorm
+from zerosum.networks.layers.product import Linear
+from zerosum.networks.layers.shapes import Flatten, Unflatten
+from zerosum.networks.layers.weights import dcgan_init
 from zerosum.types import Domain
 
 GRIDS = {28: 7, 32: 4, 64: 4, 128: 8}  # the side that G begins at

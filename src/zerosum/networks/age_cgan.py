@@ -10,11 +10,14 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
-from zerosum.networks.conditioning import ClassMaps
-from zerosum.networks.convolution import Conv2d
 from zerosum.networks.dcgan import DcganGenerator, pyramid
-from zerosum.networks.layers import BatchNorm, Flatten, dcgan_init, require_classes, require_images
-from zerosum.networks.product import Linear
+from zerosum.networks.layers.conditioning import ClassMaps
+from zerosum.networks.layers.convolution import Conv2d
+from zerosum.networks.layers.domains import require_classes, require_images
+from zerosum.networks.layers.norms import BatchNorm
+from zerosum.networks.layers.product import Linear
+from zerosum.networks.layers.shapes import Flatten
+from zerosum.networks.layers.weights import dcgan_init
 from zerosum.types import Domain
 
 SIZES = (28, 32, 64)

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zerosum.networks import NETWORKS
-from zerosum.networks.convolution import Conv2d
-from zerosum.networks.layers import Flatten, Unflatten, clipped, require_images
-from zerosum.networks.product import Linear
+from zerosum.networks.layers.convolution import Conv2d
+from zerosum.networks.layers.domains import clipped, require_images
+from zerosum.networks.layers.product import Linear
+from zerosum.networks.layers.shapes import Flatten, Unflatten
 from zerosum.types import Domain
 
 GRIDS = {28: 7, 32: 8, 64: 8, 128: 8, 256: 8}  # the smallest side: the paper's 8x8, and 7x7 for 28 pixels

@@ -16,12 +16,13 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
 from zerosum.networks import NETWORKS
-from zerosum.networks.conditioning import ClassEmbedding, VectorNorm
-from zerosum.networks.convolution import Conv2d
-from zerosum.networks.layers import require_classes, require_images, to_maps
-from zerosum.networks.product import Linear
-from zerosum.networks.resnet import ResnetDiscriminator, Shape, UpBlock, to_image, up_blocks
-from zerosum.networks.spectral import spectral_norm
+from zerosum.networks.layers.conditioning import ClassEmbedding, VectorNorm
+from zerosum.networks.layers.convolution import Conv2d
+from zerosum.networks.layers.domains import require_classes, require_images
+from zerosum.networks.layers.product import Linear
+from zerosum.networks.layers.resnet import ResnetDiscriminator, Shape, UpBlock, to_image, up_blocks
+from zerosum.networks.layers.shapes import to_maps
+from zerosum.networks.layers.spectral import spectral_norm
 from zerosum.types import Domain
 
 SHAPES = {

@@ -12,16 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
-from zerosum.networks.layers import (
-    Dropout,
-    Maxout,
-    one_hot,
-    output_activation,
-    require_classes,
-    require_images,
-    uniform_init,
-)
-from zerosum.networks.product import Linear
+from zerosum.networks.gan import Maxout, uniform_init
+from zerosum.networks.layers.domains import one_hot, output_activation, require_classes, require_images
+from zerosum.networks.layers.dropout import Dropout
+from zerosum.networks.layers.product import Linear
 from zerosum.types import Domain
 
 

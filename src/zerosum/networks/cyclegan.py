@@ -15,15 +15,11 @@ from torch.nn import functional as F
 
 from zerosum.errors import UserError
 from zerosum.networks import NETWORKS
-from zerosum.networks.convolution import Conv2d, ConvTranspose2d
-from zerosum.networks.layers import (
-    InstanceNorm,
-    Residual,
-    dcgan_init,
-    output_activation,
-    require_images,
-    require_source,
-)
+from zerosum.networks.layers.convolution import Conv2d, ConvTranspose2d
+from zerosum.networks.layers.domains import output_activation, require_images, require_source
+from zerosum.networks.layers.norms import InstanceNorm
+from zerosum.networks.layers.residual import Residual
+from zerosum.networks.layers.weights import dcgan_init
 from zerosum.networks.patchgan import PatchGan
 from zerosum.types import Domain
 

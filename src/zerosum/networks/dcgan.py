@@ -12,9 +12,11 @@ from torch import Tensor, nn
 
 from zerosum.errors import UserError
 from zerosum.networks import NETWORKS
-from zerosum.networks.conditioning import ClassMaps, way_of, with_class
-from zerosum.networks.convolution import Conv2d, ConvTranspose2d
-from zerosum.networks.layers import BatchNorm, dcgan_init, output_activation, require_images
+from zerosum.networks.layers.conditioning import ClassMaps, way_of, with_class
+from zerosum.networks.layers.convolution import Conv2d, ConvTranspose2d
+from zerosum.networks.layers.domains import output_activation, require_images
+from zerosum.networks.layers.norms import BatchNorm
+from zerosum.networks.layers.weights import dcgan_init
 from zerosum.types import Domain
 
 NORMS = ("batch", "layer", "none")

@@ -12,19 +12,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zerosum.networks import NETWORKS
-from zerosum.networks.layers import (
-    Dropout,
-    Flatten,
-    SameConv,
-    SameConvTranspose,
-    Unflatten,
-    keras_init,
-    output_activation,
-    require_images,
-    same_pad,
-)
-from zerosum.networks.paths import wanted
-from zerosum.networks.product import Linear
+from zerosum.networks.layers.domains import output_activation, require_images
+from zerosum.networks.layers.dropout import Dropout
+from zerosum.networks.layers.keras import SameConv, SameConvTranspose, keras_init, same_pad
+from zerosum.networks.layers.paths import wanted
+from zerosum.networks.layers.product import Linear
+from zerosum.networks.layers.shapes import Flatten, Unflatten
 from zerosum.types import Domain
 
 SIZES = (28,)

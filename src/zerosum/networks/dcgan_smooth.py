@@ -9,20 +9,12 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
-from zerosum.networks.layers import (
-    KERAS_EPS,
-    KERAS_MOMENTUM,
-    BatchNorm,
-    Dropout,
-    Flatten,
-    SameConv,
-    SameConvTranspose,
-    Unflatten,
-    keras_init,
-    output_activation,
-    require_images,
-)
-from zerosum.networks.product import Linear
+from zerosum.networks.layers.domains import output_activation, require_images
+from zerosum.networks.layers.dropout import Dropout
+from zerosum.networks.layers.keras import KERAS_EPS, KERAS_MOMENTUM, SameConv, SameConvTranspose, keras_init
+from zerosum.networks.layers.norms import BatchNorm
+from zerosum.networks.layers.product import Linear
+from zerosum.networks.layers.shapes import Flatten, Unflatten
 from zerosum.types import Domain
 
 SIZES = (28,)

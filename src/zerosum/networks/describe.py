@@ -17,7 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.networks import build
-from zerosum.networks.layers import BatchNorm, Maxout, SameConv, SameConvTranspose
+from zerosum.networks.gan import Maxout
+from zerosum.networks.layers.keras import SameConv, SameConvTranspose
+from zerosum.networks.layers.norms import BatchNorm
 from zerosum.spec import Player
 from zerosum.types import Domain
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
-from zerosum.networks.convolution import Conv2d, ConvTranspose2d
 from zerosum.networks.cyclegan import EachDomain
-from zerosum.networks.layers import BatchNorm, dcgan_init, output_activation, require_images, require_source
+from zerosum.networks.layers.convolution import Conv2d, ConvTranspose2d
+from zerosum.networks.layers.domains import output_activation, require_images, require_source
+from zerosum.networks.layers.norms import BatchNorm
+from zerosum.networks.layers.weights import dcgan_init
 from zerosum.types import Domain
 
 SIZES = (32, 64, 128)

@@ -9,12 +9,14 @@ biases), without which D soon wins. For 2-D points both have two hidden ReLU lay
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
-from zerosum.networks.layers import Dropout, Maxout, output_activation, relu_layers, uniform_init
-from zerosum.networks.product import Linear
+from zerosum.networks.layers.domains import output_activation
+from zerosum.networks.layers.dropout import Dropout
+from zerosum.networks.layers.product import Linear
 from zerosum.types import Domain
 
 
@@ -85,3 +87,33 @@ class GanDiscriminator(nn.Module):
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         logits: Tensor = self.layers(x)
         return logits.flatten()
+
+
+def relu_layers(*sizes: int) -> nn.Sequential:
+    """Linear layers from each size to the next, with a ReLU between two."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(sizes):
+        layers += [Linear(inputs, outputs), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def uniform_init(network: nn.Module, span: float) -> None:
+    """Weights from [-span, span] and zero biases, as in the code of 1406.2661: small in D, larger in G."""
+    for module in network.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.uniform_(module.weight, -span, span)
+            nn.init.zeros_(module.bias)
+
+
+class Maxout(Linear):
+    """The largest of `pieces` linear maps for each unit: (N, inputs) to (N, units) (arXiv 1302.4389)."""
+
+    def __init__(self, inputs: int, units: int, pieces: int) -> None:
+        super().__init__(inputs, units * pieces)
+        self.units, self.pieces = units, pieces
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input).view(-1, self.units, self.pieces).amax(2)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_features}, units={self.units}, pieces={self.pieces}"

@@ -14,9 +14,11 @@ from torch import Tensor, nn
 
 from zerosum.errors import UserError
 from zerosum.networks import NETWORKS
-from zerosum.networks.convolution import Conv2d, ConvTranspose2d
-from zerosum.networks.layers import BatchNorm, Flatten, Unflatten, one_hot, output_activation, require_images
-from zerosum.networks.product import Linear
+from zerosum.networks.layers.convolution import Conv2d, ConvTranspose2d
+from zerosum.networks.layers.domains import one_hot, output_activation, require_images
+from zerosum.networks.layers.norms import BatchNorm
+from zerosum.networks.layers.product import Linear
+from zerosum.networks.layers.shapes import Flatten, Unflatten
 from zerosum.types import Domain
 
 SIZES = (28, 32, 64)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
-from zerosum.networks.layers import BatchNorm, output_activation, require_images
-from zerosum.networks.product import Linear
+from zerosum.networks.layers.domains import output_activation, require_images
+from zerosum.networks.layers.norms import BatchNorm
+from zerosum.networks.layers.product import Linear
 from zerosum.types import Domain
 
 

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from zerosum.errors import UserError
 from zerosum.networks import NETWORKS
-from zerosum.networks.convolution import Conv2d
-from zerosum.networks.layers import BatchNorm, InstanceNorm, dcgan_init, require_images
+from zerosum.networks.layers.convolution import Conv2d
+from zerosum.networks.layers.domains import require_images
+from zerosum.networks.layers.norms import BatchNorm, InstanceNorm
+from zerosum.networks.layers.weights import dcgan_init
 from zerosum.types import Domain
 
 

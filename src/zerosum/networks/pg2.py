@@ -18,10 +18,12 @@ from torch.nn import functional as F
 
 from zerosum.errors import UserError
 from zerosum.networks import NETWORKS
-from zerosum.networks.convolution import Conv2d
 from zerosum.networks.dcgan import DcganDiscriminator
-from zerosum.networks.layers import Flatten, Residual, Unflatten, clipped, require_images, require_source
-from zerosum.networks.product import Linear
+from zerosum.networks.layers.convolution import Conv2d
+from zerosum.networks.layers.domains import clipped, require_images, require_source
+from zerosum.networks.layers.product import Linear
+from zerosum.networks.layers.residual import Residual
+from zerosum.networks.layers.shapes import Flatten, Unflatten
 from zerosum.types import Domain
 
 SIZES = (32, 64, 128, 256)

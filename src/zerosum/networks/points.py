@@ -7,7 +7,8 @@ import math
 from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
-from zerosum.networks.layers import relu_layers, require_points
+from zerosum.networks.gan import relu_layers
+from zerosum.networks.layers.domains import require_points
 from zerosum.types import Domain
 
 

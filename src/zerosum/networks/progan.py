@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zerosum.networks import NETWORKS
-from zerosum.networks.equalized import LEAKY, EqualConv2d, EqualLinear, leaky, pixel_norm
-from zerosum.networks.growing import FULL_WIDTH, SIZES, Growing, GrowingDiscriminator, maps_of
-from zerosum.networks.layers import require_images, to_maps
-from zerosum.networks.resample import enlarge
+from zerosum.networks.layers.domains import require_images
+from zerosum.networks.layers.equalized import LEAKY, EqualConv2d, EqualLinear, leaky, pixel_norm
+from zerosum.networks.layers.growing import FULL_WIDTH, SIZES, Growing, GrowingDiscriminator, maps_of
+from zerosum.networks.layers.resample import enlarge
+from zerosum.networks.layers.shapes import to_maps
 from zerosum.types import Domain
 
 

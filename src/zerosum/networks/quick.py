@@ -11,10 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
-from zerosum.networks.conditioning import ClassEmbedding, projected
-from zerosum.networks.convolution import Conv2d, ConvTranspose2d
-from zerosum.networks.layers import BatchNorm, Flatten, output_activation, require_images, to_maps
-from zerosum.networks.product import Linear
+from zerosum.networks.layers.conditioning import ClassEmbedding, projected
+from zerosum.networks.layers.convolution import Conv2d, ConvTranspose2d
+from zerosum.networks.layers.domains import output_activation, require_images
+from zerosum.networks.layers.norms import BatchNorm
+from zerosum.networks.layers.product import Linear
+from zerosum.networks.layers.shapes import Flatten, to_maps
 from zerosum.types import Domain
 
 SIZES = tuple(range(28, 65, 4))

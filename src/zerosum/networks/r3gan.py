@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
-from zerosum.networks.conditioning import ClassEmbedding, projected
-from zerosum.networks.convolution import Conv2d
-from zerosum.networks.equalized import leaky
-from zerosum.networks.growing import first_side, maps_of
-from zerosum.networks.layers import clipped, require_images
-from zerosum.networks.product import Linear
-from zerosum.networks.resample import downsample, upsample
+from zerosum.networks.layers.conditioning import ClassEmbedding, projected
+from zerosum.networks.layers.convolution import Conv2d
+from zerosum.networks.layers.domains import clipped, require_images
+from zerosum.networks.layers.equalized import leaky
+from zerosum.networks.layers.growing import first_side, maps_of
+from zerosum.networks.layers.product import Linear
+from zerosum.networks.layers.resample import downsample, upsample
 from zerosum.types import Domain
 
 SIZES = (28, 32, 64, 128, 256)

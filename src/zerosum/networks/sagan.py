@@ -6,8 +6,8 @@ The paper attends at 32x32 of 128 pixels, the best of its table 1; other sizes a
 from __future__ import annotations
 
 from zerosum.networks import NETWORKS
-from zerosum.networks.resnet import ResnetDiscriminator, ResnetGenerator
-from zerosum.networks.spectral import spectral_norm
+from zerosum.networks.layers.resnet import ResnetDiscriminator, ResnetGenerator
+from zerosum.networks.layers.spectral import spectral_norm
 from zerosum.types import Domain
 
 

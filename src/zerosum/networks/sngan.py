@@ -7,7 +7,7 @@ are the tables of 48 from a grid of 4. `width` scales all of them; classes reach
 from __future__ import annotations
 
 from zerosum.networks import NETWORKS
-from zerosum.networks.resnet import ResnetDiscriminator, ResnetGenerator, as_it_is
+from zerosum.networks.layers.resnet import ResnetDiscriminator, ResnetGenerator, as_it_is
 from zerosum.types import Domain
 
 

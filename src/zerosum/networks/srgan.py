@@ -12,9 +12,12 @@ from torch import Tensor, nn
 
 from zerosum.errors import UserError
 from zerosum.networks import NETWORKS
-from zerosum.networks.convolution import Conv2d
-from zerosum.networks.layers import BatchNorm, Flatten, Residual, clipped, require_images, require_source
-from zerosum.networks.product import Linear
+from zerosum.networks.layers.convolution import Conv2d
+from zerosum.networks.layers.domains import clipped, require_images, require_source
+from zerosum.networks.layers.norms import BatchNorm
+from zerosum.networks.layers.product import Linear
+from zerosum.networks.layers.residual import Residual
+from zerosum.networks.layers.shapes import Flatten
 from zerosum.types import Domain
 
 SIZES = (32, 64, 96, 128, 256)

@@ -17,18 +17,13 @@ from torch import Tensor, nn
 
 from zerosum.errors import UserError
 from zerosum.networks import NETWORKS
-from zerosum.networks.convolution import Conv2d
-from zerosum.networks.layers import (
-    BatchNorm,
-    Flatten,
-    Unflatten,
-    dcgan_init,
-    output_activation,
-    require_images,
-    require_text,
-)
-from zerosum.networks.product import Linear
-from zerosum.networks.resample import enlarge
+from zerosum.networks.layers.convolution import Conv2d
+from zerosum.networks.layers.domains import output_activation, require_images, require_text
+from zerosum.networks.layers.norms import BatchNorm
+from zerosum.networks.layers.product import Linear
+from zerosum.networks.layers.resample import enlarge
+from zerosum.networks.layers.shapes import Flatten, Unflatten
+from zerosum.networks.layers.weights import dcgan_init
 from zerosum.types import Domain
 
 SIZES = (64, 128, 256)

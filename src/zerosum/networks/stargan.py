@@ -12,16 +12,11 @@ from torch import Tensor, nn
 
 from zerosum.errors import UserError
 from zerosum.networks import NETWORKS
-from zerosum.networks.conditioning import ClassMaps
-from zerosum.networks.convolution import Conv2d, ConvTranspose2d
-from zerosum.networks.layers import (
-    InstanceNorm,
-    Residual,
-    output_activation,
-    require_classes,
-    require_images,
-    require_source,
-)
+from zerosum.networks.layers.conditioning import ClassMaps
+from zerosum.networks.layers.convolution import Conv2d, ConvTranspose2d
+from zerosum.networks.layers.domains import output_activation, require_classes, require_images, require_source
+from zerosum.networks.layers.norms import InstanceNorm
+from zerosum.networks.layers.residual import Residual
 from zerosum.types import Domain
 
 SIZES = (28, 32, 64, 128, 256)

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
-from zerosum.networks.equalized import EqualConv2d, EqualLinear, leaky
-from zerosum.networks.growing import FULL_WIDTH, SIZES, Growing, GrowingDiscriminator, maps_of, sides
-from zerosum.networks.layers import require_images
-from zerosum.networks.resample import blur, upsample
-from zerosum.networks.styled import Noise, Styled
+from zerosum.networks.layers.domains import require_images
+from zerosum.networks.layers.equalized import EqualConv2d, EqualLinear, leaky
+from zerosum.networks.layers.growing import FULL_WIDTH, SIZES, Growing, GrowingDiscriminator, maps_of, sides
+from zerosum.networks.layers.resample import blur, upsample
+from zerosum.networks.layers.styled import Noise, Styled
 from zerosum.types import Domain
 
 

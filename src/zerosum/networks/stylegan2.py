@@ -13,12 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.networks import NETWORKS
-from zerosum.networks.convolution import convolve, spread
-from zerosum.networks.equalized import EqualConv2d, EqualLinear, MinibatchStd, leaky
-from zerosum.networks.growing import SIZES, first_side, maps_of, sides
-from zerosum.networks.layers import clipped, flat, require_images
-from zerosum.networks.resample import binomial, downsample, upsample
-from zerosum.networks.styled import ClassLogit, Noise, Styled
+from zerosum.networks.layers.convolution import convolve, spread
+from zerosum.networks.layers.domains import clipped, require_images
+from zerosum.networks.layers.equalized import EqualConv2d, EqualLinear, MinibatchStd, leaky
+from zerosum.networks.layers.growing import SIZES, first_side, maps_of, sides
+from zerosum.networks.layers.resample import binomial, downsample, upsample
+from zerosum.networks.layers.shapes import flat
+from zerosum.networks.layers.styled import ClassLogit, Noise, Styled
 from zerosum.types import Domain
 
 FULL_WIDTH = 64  # the largest map that has all channels

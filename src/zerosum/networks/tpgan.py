@@ -19,18 +19,12 @@ from torch.nn import functional as F
 
 from zerosum.errors import UserError
 from zerosum.networks import NETWORKS
-from zerosum.networks.convolution import Conv2d, ConvTranspose2d
-from zerosum.networks.layers import (
-    BatchNorm,
-    Flatten,
-    Unflatten,
-    dcgan_init,
-    output_activation,
-    require_classes,
-    require_images,
-    require_source,
-)
-from zerosum.networks.product import Linear
+from zerosum.networks.layers.convolution import Conv2d, ConvTranspose2d
+from zerosum.networks.layers.domains import output_activation, require_classes, require_images, require_source
+from zerosum.networks.layers.norms import BatchNorm
+from zerosum.networks.layers.product import Linear
+from zerosum.networks.layers.shapes import Flatten, Unflatten
+from zerosum.networks.layers.weights import dcgan_init
 from zerosum.networks.srgan import Block
 from zerosum.types import Domain
 

@@ -21,8 +21,8 @@ from torch.nn import functional as F
 
 from zerosum.errors import UserError
 from zerosum.networks import NETWORKS
-from zerosum.networks.layers import clipped, require_images
-from zerosum.networks.product import Linear
+from zerosum.networks.layers.domains import clipped, require_images
+from zerosum.networks.layers.product import Linear
 from zerosum.types import Domain
 
 SIZES = (28, 32, 48, 64, 128, 256)

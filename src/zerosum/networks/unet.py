@@ -15,16 +15,11 @@ from torch import Tensor, nn
 
 from zerosum.errors import UserError
 from zerosum.networks import NETWORKS
-from zerosum.networks.convolution import Conv2d, ConvTranspose2d
-from zerosum.networks.layers import (
-    BatchNorm,
-    InstanceNorm,
-    NoisyDropout,
-    dcgan_init,
-    output_activation,
-    require_images,
-    require_source,
-)
+from zerosum.networks.layers.convolution import Conv2d, ConvTranspose2d
+from zerosum.networks.layers.domains import output_activation, require_images, require_source
+from zerosum.networks.layers.dropout import Dropout
+from zerosum.networks.layers.norms import BatchNorm, InstanceNorm
+from zerosum.networks.layers.weights import dcgan_init
 from zerosum.types import Domain
 
 SIZES = (32, 64, 128, 256, 512)
@@ -77,3 +72,10 @@ class UNet(nn.Module):
             if across:
                 x = torch.cat([x, across.pop()], dim=1)
         return x
+
+
+class NoisyDropout(Dropout):
+    """Dropout that is a generator's noise, and so stays when the network is used (arXiv 1611.07004, section 3.2.1)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self.dropped(input)

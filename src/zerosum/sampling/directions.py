@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.errors import UserError
-from zerosum.networks.equalized import EqualLinear
-from zerosum.networks.styled import Styled
+from zerosum.networks.layers.equalized import EqualLinear
+from zerosum.networks.layers.styled import Styled
 from zerosum.sampling.draw import as_tensor, class_labels, dtype_of, evaluating, latents, z_dim_of
 from zerosum.sampling.grid import Bytes, to_uint8
 from zerosum.sampling.latents import Space

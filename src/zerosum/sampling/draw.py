@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from zerosum.data.transforms import picture
 from zerosum.errors import UserError
 from zerosum.games.base import evaluated
-from zerosum.networks.styled import own_noise
+from zerosum.networks.layers.styled import own_noise
 from zerosum.sampling.files import new_folder, replacing
 from zerosum.sampling.grid import montage, scatter, to_uint8
 from zerosum.sampling.latents import Space, require_psi

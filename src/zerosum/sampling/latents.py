@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.errors import UserError
-from zerosum.networks.styled import Styled
+from zerosum.networks.layers.styled import Styled
 
 THRESHOLD = 2.0  # of z at psi = 1, in deviations
 

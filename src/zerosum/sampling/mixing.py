@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from zerosum.errors import UserError
-from zerosum.networks.styled import Styled
+from zerosum.networks.layers.styled import Styled
 from zerosum.sampling.draw import GRID_LIMIT, Labels, as_tensor, dtype_of, evaluating, latents
 from zerosum.sampling.grid import BACKGROUND, Bytes, to_uint8
 from zerosum.sampling.latents import Space, require_psi

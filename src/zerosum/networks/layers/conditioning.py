@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.errors import UserError
-from zerosum.networks.layers import BatchNorm, one_hot
-from zerosum.networks.product import Linear
+from zerosum.networks.layers.domains import one_hot
+from zerosum.networks.layers.norms import BatchNorm
+from zerosum.networks.layers.product import Linear
 
 __all__ = [
     "ClassEmbedding",

@@ -18,10 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zerosum.networks import columns
-from zerosum.networks.adjoint import Pair, Way, channels_last, forward, to_input
-from zerosum.networks.paths import folds_on_gpu, gpu_folds, helps, takes_own_path
-from zerosum.networks.product import linear
+from zerosum.networks.layers import columns
+from zerosum.networks.layers.adjoint import Pair, Way, channels_last, forward, to_input
+from zerosum.networks.layers.paths import folds_on_gpu, gpu_folds, helps, takes_own_path
+from zerosum.networks.layers.product import linear
 
 FEW = 4  # channels that leave at least half of a vector of eight empty
 LARGE = 25  # elements of a kernel from which on a GPU folds as well

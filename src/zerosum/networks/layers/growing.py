@@ -13,10 +13,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from zerosum.networks.equalized import EqualConv2d, EqualLinear, MinibatchStd, leaky
-from zerosum.networks.layers import clipped, flat, require_images
-from zerosum.networks.resample import enlarge, shrink
-from zerosum.networks.styled import ClassLogit
+from zerosum.networks.layers.domains import clipped, require_images
+from zerosum.networks.layers.equalized import EqualConv2d, EqualLinear, MinibatchStd, leaky
+from zerosum.networks.layers.resample import enlarge, shrink
+from zerosum.networks.layers.shapes import flat
+from zerosum.networks.layers.styled import ClassLogit
 from zerosum.types import Domain
 
 SIZES = (28, 32, 64, 128, 256, 512, 1024)

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zerosum.networks import columns
-from zerosum.networks.product import product
+from zerosum.networks.layers import columns
+from zerosum.networks.layers.product import product
 
 Pair = tuple[int, int]
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zerosum.networks.product import product
+from zerosum.networks.layers.product import product
 
 MANY = 2**17  # elements of all kernels, from which on laying them out counts
 Pair = tuple[int, int]

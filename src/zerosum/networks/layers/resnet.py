@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zerosum.networks.conditioning import (
+from zerosum.networks.layers.conditioning import (
     IN_D,
     IN_G,
     ClassMaps,
@@ -27,10 +27,12 @@ from zerosum.networks.conditioning import (
     way_of,
     with_class,
 )
-from zerosum.networks.convolution import Conv2d
-from zerosum.networks.layers import BatchNorm, output_activation, require_images, to_maps
-from zerosum.networks.product import Linear
-from zerosum.networks.spectral import spectral_norm
+from zerosum.networks.layers.convolution import Conv2d
+from zerosum.networks.layers.domains import output_activation, require_images
+from zerosum.networks.layers.norms import BatchNorm
+from zerosum.networks.layers.product import Linear
+from zerosum.networks.layers.shapes import to_maps
+from zerosum.networks.layers.spectral import spectral_norm
 from zerosum.types import Domain
 
 Wrap = Callable[[nn.Module], nn.Module]

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zerosum.networks.convolution import Conv2d, convolve
-from zerosum.networks.product import linear
+from zerosum.networks.layers.convolution import Conv2d, convolve
+from zerosum.networks.layers.product import linear
 
 SLOPE = 0.2
 LEAKY = math.sqrt(2)  # He's gain as these papers take it, for a slope of 0

@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.errors import UserError
-from zerosum.networks.conditioning import own_logit
-from zerosum.networks.equalized import EqualLinear, leaky, pixel_norm
-from zerosum.networks.layers import mean_over_ranks, one_hot
+from zerosum.networks.layers.conditioning import own_logit
+from zerosum.networks.layers.domains import one_hot
+from zerosum.networks.layers.equalized import EqualLinear, leaky, pixel_norm
+from zerosum.networks.layers.norms import mean_over_ranks
 from zerosum.types import Domain
 
 MAPPING_RATE = 0.01  # of the mapping network's learning by that of the rest

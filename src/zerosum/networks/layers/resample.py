@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zerosum.networks.convolution import convolve
+from zerosum.networks.layers.convolution import convolve
 
 
 @cache

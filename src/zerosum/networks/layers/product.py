@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zerosum.networks.paths import takes_own_path
+from zerosum.networks.layers.paths import takes_own_path
 
 SMALLEST = 16  # below so many rows, columns or terms a call costs more than it spares,
 LARGE = 2**20  # unless there are as many multiplications, and none of the three is 1
