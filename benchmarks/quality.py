@@ -294,25 +294,26 @@ ZOO_HEAD = """The zoo on MNIST, by one thread: Frechet distance by `digits-net` 
 images, whose halves are 0.32 apart, and the score in training (2,000 samples) that is nearest to 50,000 images.
 Networks are narrower than their papers', as the commands say; `dcgan-lite`'s are of 28 pixels here, the others of 32.
 `acgan` and `dragan` stand here at their papers' widths and rates, too: with few images and small steps they have
-begun to draw strokes after ten minutes. Beside widths, rows leave out: six of eight mapping layers of both StyleGANs;
-the mixing of styles of `stylegan`; path lengths of `stylegan2` (as 2006.06676 does at 32 pixels; on the faces they
-are there); four of five turns of D of `sngan`, one of two of `biggan`; `r3gan`'s penalties in seven rounds of eight.
-`transgan` has another loss and no augmentation.
+begun to draw strokes after ten minutes. Beside widths, rows leave out: six of eight mapping layers of both StyleGANs,
+and R1 of `stylegan` in seven turns of eight; path lengths of `stylegan2` (as 2006.06676 does at 32 pixels; on the
+faces they are there); four of five turns of D of `sngan`, one of two of `biggan`; `r3gan`'s penalties in seven rounds
+of eight. `transgan` has another loss and no augmentation: by the paper's it was far behind from the start.
+
+`progan` and both StyleGANs have two to four times their papers' rates, and a z and w of 64 numbers. With an equalized
+rate an output that adds n inputs moves by the root of n in a step: narrow kernels learn slowly at rates that are for
+wide ones, and more slowly than styles of 512 numbers that scale them. `stylegan2` at the paper's rates and w was no
+better after forty minutes than after ten.
 
 The order is not the papers': theirs is of the last gain after millions of images, of photographs, this one of ten
-minutes. After the same 50,000 images most of it is what they would suggest: self-attention, projection and a deep
-residual D come before spectral norm alone, and the narrow rows on digits before `dcgan-lite`. What then comes first
-is what makes the most images (`acgan` five times as many as `progan`) and is told the class, or finds it: `progan`,
-`stylegan` and `stylegan2` draw all digits from one distribution. Rates that fall within the ten minutes (`r3gan`,
-`stylegan2`) keep a gain for the end. `stylegan` has few images at full size, since it grows. `transgan` attends to
-1,024 tokens, makes a seventh of `stylegan2`'s images a second, and has an hour. It was trained with a tanh at G's
-end, which the paper's has not and this one no longer has. The StyleGANs, here and below, drew all samples with one
-noise, where each now has its own: `stylegan`'s again, on another machine, had the same score after 50,000 images
-(26.5). What ten minutes leave ragged are the StyleGANs and half of what `progan` draws; `sngan` draws other digits
-than those asked for. `stylegan2` is no better after forty, twice as wide: it learns slowly here, whatever its width,
-its mixing and the rate of its mapping network. `began` is on Fashion-MNIST, by `fashion-net`: on digits its
-autoencoder gave back dots as well as strokes. Clothes it draws smoothly, but after twenty minutes shoes and boots
-alone."""
+minutes. After the same 50,000 images those come first that are told the class or find it (`infogan`, `biggan`,
+`sagan`, `acgan`, `r3gan`), then those that draw all digits from one distribution (the StyleGANs, whose networks also
+grow or begin calm), and last `dragan` and `dcgan-lite`, which are plain DCGANs. After ten minutes it also counts how
+many images there were: `acgan`, `dragan` and `infogan` make three to five times as many as the rest. Rates that fall
+within the run (`r3gan`, both StyleGANs, `progan`) keep a gain for the end. `transgan` attends to 1,024 tokens, makes
+few images a second, and has an hour. It was trained with a tanh at G's end, which the paper's has not and this one no
+longer has. What ten minutes leave ragged are the StyleGANs; `sngan` draws other digits than those asked for. `began`
+is on Fashion-MNIST, by `fashion-net`: on digits its autoencoder gave back dots as well as strokes. Clothes it draws
+smoothly, but after twenty minutes shoes and boots alone."""
 HEAD = """## How good, after how long?
 
 By `python benchmarks/quality.py`, which says how to make a row again: every run by `zerosum train`, every figure by

@@ -43,7 +43,6 @@ ZOO = {
 WIDE = {"acgan": "--size 32", "dragan": "--size 32"}  # at their papers' own numbers faster than ten images a second
 LATER = {  # minutes, and settings, of those that are judged again after longer
     "stylegan2": (30, STYLEGAN2),
-    "sngan": (20, "--size 32 --set width=16 --set n_critic=1 --lr 1e-3 --set ema=0.998"),
 }
 LONG = {"transgan": 60, "began": 20}  # minutes of those that ten are nothing for
 OTHER = {"began": "fashion-mnist"}  # of digits, mostly black, its autoencoder holds three dots for as real as strokes
