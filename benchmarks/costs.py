@@ -208,8 +208,8 @@ def section(about: dict[str, Any]) -> list[str]:
         "the recipe can, else on pairs, sets or captions; "
         "networks that grow at their full size. An image is one of a batch of G's: where D has five turns for one of G "
         f"(`wgan`, `wgan-gp`, `sngan`) it costs as many of D's. Recipes of more than {HEAVY // 10**6} million "
-        f"parameters, of all networks together, are measured at a batch of {FEW} where a step of their own took more than "
-        f"{LONGEST} seconds; their memory at their own batch is beside that where it took less than {PATIENT}.",
+        f"parameters, of all networks together, are measured at a batch of {FEW} where a step of their own took more "
+        f"than {LONGEST} seconds; their memory at their own batch is beside that where it took less than {PATIENT}.",
         "",
         "| recipe | pixels | batch | parameters | images/s | times torch's paths | passes, times torch's | MiB |",
         "|---|---|---|---|---|---|---|---|",
