@@ -286,9 +286,11 @@ def draw(told: Iterable[dict[str, Any]]) -> None:
 
 MARK, ELSEWHERE = " †", " ‡"
 HAIR = """ `hair`: the same faces in six folders, by the measured colour of their hair, which the script writes
-first; it has an encoder of its own, by which halves are {fid:.2f} apart ({swd:.2f} by SWD), so that the Frechet
-distance of `acgan` is not beside the others'. The two distances disagree about `r3gan`, whose faces are the cleanest
-and much alike: the encoder counts what is missing, SWD how the small squares look."""
+first; it has an encoder of its own, by which halves are {fid:.2f} apart ({swd:.2f} by SWD), so that the
+Frechet distance of `acgan` is not beside the others'; it has R1 here and no dropout, or its faces stay
+blurred. Rows named `later` have the rates and the w that the digits of the StyleGANs have. The two
+distances disagree about `r3gan`, whose faces are clean and much alike: the encoder counts what is
+missing, SWD how the small squares look."""
 FOOTNOTE = f"† on another, faster machine ({results.WIDE}) than the other rows: compare these by their images."
 ZOO_HEAD = """The zoo on MNIST, by one thread: Frechet distance by `digits-net` of 10,000 samples to the held-out
 images, whose halves are 0.32 apart, and the score in training (2,000 samples) that is nearest to 50,000 images.
