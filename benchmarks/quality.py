@@ -308,14 +308,15 @@ better after forty minutes than after ten.
 
 The order is not the papers': theirs is of the last gain after millions of images, of photographs, this one of ten
 minutes. After the same 50,000 images those come first that are told the class or find it (`infogan`, `biggan`,
-`sagan`, `acgan`, `r3gan`), then those that draw all digits from one distribution (`transgan`, `progan`, the
-StyleGANs), and last `dragan` and `dcgan-lite`, which are plain DCGANs. After ten minutes it also counts how many
-images there were: `acgan` and `dragan` make three to five times as many as most. Rates that fall within the run
-(`r3gan`, both StyleGANs, `progan`) keep a gain for the end. `transgan` attends to 1,024 tokens, makes few images a
-second, and has an hour. It was trained with a tanh at G's end, which the paper's has not and this one no longer has.
-What ten minutes leave ragged are the StyleGANs; `sngan` draws other digits than those asked for. `began` is on
-Fashion-MNIST, by `fashion-net`: on digits its autoencoder gave back dots as well as strokes. Clothes it draws
-smoothly, but after twenty minutes shoes and boots alone."""
+`sagan`, `acgan`, `r3gan`) and `progan`, whose rates have fallen by then; then the others that draw all digits from
+one distribution (`transgan`, the StyleGANs), and last `dragan` and `dcgan-lite`, which are plain DCGANs. After ten
+minutes it also counts how many images there were: `acgan` and `dragan` make three to five times as many as most.
+Rates that fall within the run (`r3gan`, both StyleGANs, `progan`) keep a gain for the end. `transgan` attends to
+1,024 tokens, makes few images a second, and has an hour. It was trained with a tanh at G's end, which the paper's has
+not and this one no longer has. What ten minutes leave ragged are the StyleGANs, of which `stylegan2` after half an
+hour is the nearest of all; `sngan` draws other digits than those asked for. `began` is on Fashion-MNIST, by
+`fashion-net`: on digits its autoencoder gave back dots as well as strokes. Clothes it draws smoothly, but after
+twenty minutes shoes and boots alone."""
 HEAD = """## How good, after how long?
 
 By `python benchmarks/quality.py`, which says how to make a row again: every run by `zerosum train`, every figure by
