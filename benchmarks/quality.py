@@ -180,19 +180,12 @@ def distances(group: str, told: list[dict[str, Any]], head: str = "", data: str 
         f"|---|{'---|' * len(lengths)}---|",
     ]
     last = {command: by[max(by)] for command, by in found.items()}
+    others, footnote = machines(list(last.values()))
     for command in sorted(found, key=lambda command: last[command]["figures"]["fid"]):
         cells = [f"{found[command][m]['figures']['fid']:.2f}" if m in found[command] else "" for m in lengths]
-        mark = MARK if results.WIDE in last[command]["machine"] else ""
+        mark = ELSEWHERE if last[command]["machine"] in others else ""
         rows.append(f"| `{command}`{mark} | {' | '.join(cells)} | {last[command]['images']:,} |")
-    return marked(rows)
-
-
-def marked(rows: list[str]) -> list[str]:
-    """The rows of a table with a note on its marks; without any where all rows have one, which then says nothing."""
-    with_mark = sum(MARK in row for row in rows)
-    if with_mark == sum(row.startswith("| `") for row in rows):
-        return [row.replace(MARK, "") for row in rows]
-    return [*rows, "", FOOTNOTE] if with_mark else rows
+    return rows + footnote
 
 
 def zoo(told: list[dict[str, Any]]) -> list[str]:
@@ -284,14 +277,13 @@ def draw(told: Iterable[dict[str, Any]]) -> None:
     figure.savefig(CURVE, dpi=100)
 
 
-MARK, ELSEWHERE = " †", " ‡"
+ELSEWHERE = " ‡"
 HAIR = """ `hair`: the same faces in six folders, by the measured colour of their hair, which the script writes
 first; it has an encoder of its own, by which halves are {fid:.2f} apart ({swd:.2f} by SWD), so that the
 Frechet distance of `acgan` is not beside the others'; it has R1 here and no dropout, or its faces stay
 blurred. Rows named `later` have the rates and the w that the digits of the StyleGANs have. The two
 distances disagree about `r3gan`, whose faces are clean and much alike: the encoder counts what is
 missing, SWD how the small squares look."""
-FOOTNOTE = f"† on another, faster machine ({results.WIDE}) than the other rows: compare these by their images."
 ZOO_HEAD = """The zoo on MNIST, by one thread: Frechet distance by `digits-net` of 10,000 samples to the held-out
 images, whose halves are 0.32 apart, and the score in training (2,000 samples) that is nearest to 50,000 images.
 Networks are narrower than their papers', as the commands say; `dcgan-lite`'s are of 28 pixels here, the others of 32.

@@ -7,17 +7,15 @@ pyramid without its sampling, so that the octaves of an image add up to it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from zerosum.augment.chance import Numbers, normal
 from zerosum.augment.geometry import mirrored
 
 POWER = (10 / 13, 1 / 13, 1 / 13, 1 / 13)  # of natural images in the octaves, the coarsest first
+BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 NOISE = 0.1  # the deviation of the noise's own deviation
 
 
@@ -38,32 +36,24 @@ def band(octave: int) -> Callable[[Tensor, Numbers], Tensor]:
 def part(x: Tensor, octave: int) -> Tensor:
     """What of x (N, C, H, W) lies in an octave: 0 is all that is coarse, 3 what is finest, and the four sum to x."""
     level = len(POWER) - 1 - octave
-    return smoothed(x, level) - smoothed(x, level + 1) if octave else smoothed(x, level)
+    seen = smoothed(x, level)
+    return seen - softened(seen, 2**level) if octave else seen
 
 
 def smoothed(x: Tensor, level: int) -> Tensor:
-    """x (N, C, H, W) as seen from `level` octaves away, mirrored at the edges; level 0 is x."""
-    if level == 0:
-        return x
-    taps = torch.tensor(_taps(level), dtype=x.dtype, device=x.device)
-    reach = len(taps) // 2
-    for axis in (2, 3):
-        side = x.shape[axis]
-        wide = x.index_select(axis, mirrored(torch.arange(-reach, side + reach, device=x.device), side))
-        kernel = taps.view(1, 1, *((-1, 1) if axis == 2 else (1, -1)))
-        x = F.conv2d(wide.flatten(0, 1)[:, None], kernel).view_as(x)
+    """x (N, C, H, W) as seen from `level` octaves away; level 0 is x."""
+    for octave in range(level):
+        x = softened(x, 2**octave)
     return x
 
 
-@cache
-def _taps(level: int) -> tuple[float, ...]:
-    """The binomial mean of five, spread to every second place, every fourth and so on, one after the other."""
-    binomial, whole = np.array([1, 4, 6, 4, 1]) / 16, np.ones(1)
-    for spread in range(level):
-        every = np.zeros(4 * 2**spread + 1)
-        every[:: 2**spread] = binomial
-        whole = np.convolve(whole, every)
-    return tuple(whole.tolist())
+def softened(x: Tensor, spread: int) -> Tensor:
+    """Each pixel of x (N, C, H, W) as the binomial mean of five, `spread` apart, both ways; mirrored at the edges."""
+    for axis in (2, 3):
+        place = torch.arange(x.shape[axis], device=x.device)
+        near = (mirrored(place + spread * step, x.shape[axis]) for step in (-2, -1, 0, 1, 2))
+        x = torch.stack([share * x.index_select(axis, at) for share, at in zip(BINOMIAL, near, strict=True)]).sum(0)
+    return x
 
 
 def noise(x: Tensor, u: Numbers) -> Tensor:

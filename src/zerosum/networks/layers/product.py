@@ -46,11 +46,9 @@ def _by_terms(gradient: Tensor, a: Tensor, b: Tensor) -> Tensor:
     The first operand of a product is copied to lie by rows; where that is a, what is found is copied, too.
     """
     (rows, inputs), outputs = a.shape, gradient.shape[1]
-    if not b.is_contiguous():
-        return product(a.t(), gradient.t()).t()
-    if inputs * (rows + outputs) < rows * outputs:
+    if b.is_contiguous() and inputs * (rows + outputs) < rows * outputs:
         return product(a.t(), gradient.t()).t().contiguous()
-    return product(gradient.t(), a.t())
+    return _product_like(b, gradient.t(), a.t())
 
 
 def _onednn(a: Tensor, b: Tensor, bias: Tensor | None) -> Tensor:
